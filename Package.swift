@@ -1,0 +1,95 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The layers are the targets: a target may import only what is listed for it here, and
+// Tests/Architecture compares this manifest with its allow-table.
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+func layer(
+  _ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil
+) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Sources/\(path)", resources: resources, swiftSettings: strict)
+}
+
+func program(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: strict)
+}
+
+func library(_ name: String, pkgConfig: String) -> Target {
+  .systemLibrary(name: name, path: "Sources/CLibraries/\(name)", pkgConfig: pkgConfig)
+}
+
+func suite(_ name: String, _ path: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: "Tests/\(path)", swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "mainstay",
+  products: [
+    .executable(name: "mainstay", targets: ["mainstay"]),
+    .executable(name: "mainstay-gateway", targets: ["mainstay-gateway"]),
+    .executable(name: "mainstay-customer", targets: ["mainstay-customer"]),
+    .executable(name: "mainstay-interop", targets: ["mainstay-interop"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // C libraries from the system
+    library("COpenSSL", pkgConfig: "openssl"),
+    library("CNghttp2", pkgConfig: "libnghttp2"),
+    library("CProtobufC", pkgConfig: "libprotobuf-c"),
+    library("CSQLite", pkgConfig: "sqlite3"),
+
+    layer("Core", "Core"),
+
+    // Messages
+    layer("Protobuf", "Protobuf/Runtime", ["CProtobufC"]),
+    program("mainstay-protogen", "Protobuf/Generator", ["Protobuf"]),
+    .target(name: "CAPI", dependencies: ["CProtobufC"], path: "Sources/API/CAPI"),
+    layer("API", "API/API", ["CAPI", "Protobuf", "RPCCore"]),
+
+    // Calls
+    layer("RPCCore", "RPC/RPCCore", ["Core", "Protobuf"]),
+    layer("RPCTransport", "RPC/RPCTransport", ["Core", "RPCCore", "COpenSSL", "CNghttp2", logging]),
+    layer("RPCInProcess", "RPC/RPCInProcess", ["Core", "RPCCore", "RPCTransport"]),
+
+    // Data
+    layer("Storage", "Storage/Storage", ["Core"]),
+    layer("StorageSQLite", "Storage/StorageSQLite", ["Core", "Storage", "CSQLite"]),
+
+    // What every service has
+    layer(
+      "ServiceRuntime", "Platform/ServiceRuntime",
+      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Storage", "StorageSQLite", logging, yams]),
+
+    // Customer service
+    layer("CustomerDomain", "Customer/Domain", ["Core"]),
+    layer(
+      "CustomerService", "Customer/Service",
+      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "ServiceRuntime", logging]),
+    program("mainstay-customer", "Customer/main", ["CustomerService", "ServiceRuntime"]),
+
+    // Gateway
+    layer("Gateway", "Gateway/Gateway", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", logging]),
+    program("mainstay-gateway", "Gateway/main", ["Gateway", "ServiceRuntime"]),
+
+    // Tools
+    program(
+      "mainstay", "CLI",
+      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", argumentParser, logging, yams]),
+    program(
+      "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
+  ]
+)
