@@ -72,14 +72,15 @@ let package = Package(
     // What every service has
     layer(
       "ServiceRuntime", "Platform/ServiceRuntime",
-      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Storage", "StorageSQLite", logging, yams]),
+      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", logging, yams]),
+    layer("Events", "Platform/Events", ["Core", "Protobuf", "RPCCore", "API", "Storage", logging]),
 
     // Customer service
     layer("CustomerDomain", "Customer/Domain", ["Core"]),
     layer(
       "CustomerService", "Customer/Service",
-      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "ServiceRuntime", logging]),
-    program("mainstay-customer", "Customer/main", ["CustomerService", "ServiceRuntime"]),
+      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "Events", logging]),
+    program("mainstay-customer", "Customer/main", ["CustomerService", "Events", "ServiceRuntime", "StorageSQLite"]),
 
     // Gateway
     layer("Gateway", "Gateway/Gateway", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", logging]),
