@@ -1,0 +1,90 @@
+/// What an id names. The prefix keeps an id of one kind from being taken for another, in code and in logs.
+public protocol IdentifierKind: Sendable {
+  /// Three lower-case letters.
+  static var prefix: String { get }
+}
+
+/// An id that never changes: a type prefix and a 128-bit value that sorts by time, in Crockford base32, for example
+/// "cus_01J9ZQ3M5V8XK2T4R6W7Y0ABCD". 48 bits are milliseconds since the epoch, 80 bits are random.
+public struct Identifier<Kind: IdentifierKind>: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The id as it is written and stored: prefix, underscore, 26 characters.
+  public let description: String
+
+  /// A fresh id.
+  public init(clock: some Clock, random: some RandomSource) {
+    let milliseconds = UInt64(max(0, clock.now().microsecondsSinceEpoch / 1_000)) & 0xFFFF_FFFF_FFFF
+    let high = milliseconds << 16 | random.next() & 0xFFFF
+    description = Kind.prefix + "_" + crockford(high: high, low: random.next())
+  }
+
+  /// An id as it came from outside; nil if it has another prefix, length or alphabet. Lower case is folded.
+  public init?(_ text: String) {
+    let bytes = Array(text.utf8)
+    let prefix = Array(Kind.prefix.utf8) + [UInt8(ascii: "_")]
+    guard bytes.count == prefix.count + 26, bytes.starts(with: prefix) else { return nil }
+    var digits: [UInt8] = []
+    digits.reserveCapacity(26)
+    for byte in bytes.dropFirst(prefix.count) {
+      let upper = (97...122).contains(byte) ? byte - 32 : byte
+      guard crockfordAlphabet.contains(upper) else { return nil }
+      digits.append(upper)
+    }
+    // 26 digits hold 130 bits: the first may only be 0 to 7.
+    guard let first = digits.first, (48...55).contains(first) else { return nil }
+    description = String(decoding: prefix + digits, as: UTF8.self)
+  }
+
+  /// Order of creation, to the millisecond.
+  public static func < (left: Self, right: Self) -> Bool { left.description < right.description }
+}
+
+private let crockfordAlphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
+
+/// 128 bits as 26 digits of five bits, most significant first.
+private func crockford(high: UInt64, low: UInt64) -> String {
+  String(unsafeUninitializedCapacity: 26) { digits in
+    for position in 0..<26 {
+      let shift = (25 - position) * 5
+      let value: UInt64
+      if shift >= 64 {
+        value = high >> UInt64(shift - 64)
+      } else if shift > 59 {
+        value = low >> UInt64(shift) | high << UInt64(64 - shift)
+      } else {
+        value = low >> UInt64(shift)
+      }
+      digits[position] = crockfordAlphabet[Int(value & 31)]
+    }
+    return 26
+  }
+}
+
+/// A party: one person or company as one source knows it.
+public enum PartyKind: IdentifierKind {
+  /// "par"
+  public static var prefix: String { "par" }
+}
+/// A customer: a group of parties.
+public enum CustomerKind: IdentifierKind {
+  /// "cus"
+  public static var prefix: String { "cus" }
+}
+/// A policy.
+public enum PolicyKind: IdentifierKind {
+  /// "pol"
+  public static var prefix: String { "pol" }
+}
+/// An event.
+public enum EventKind: IdentifierKind {
+  /// "evt"
+  public static var prefix: String { "evt" }
+}
+
+/// Id of a party, par_….
+public typealias PartyID = Identifier<PartyKind>
+/// Id of a customer, cus_….
+public typealias CustomerID = Identifier<CustomerKind>
+/// Id of a policy, pol_….
+public typealias PolicyID = Identifier<PolicyKind>
+/// Id of an event, evt_….
+public typealias EventID = Identifier<EventKind>
