@@ -1,0 +1,98 @@
+/// What carries a client call: HTTP/2 in products. Called on the call's event loop only.
+public protocol ClientCallTransport: AnyObject, Sendable {
+  /// Queues a message; its first five bytes are room for the frame's prefix.
+  func send(framed: [UInt8])
+  /// No more messages follow.
+  func finishSending()
+  /// Whether more is queued than the peer takes: the sender waits for `ClientCall.becameWritable()`.
+  var isCongested: Bool { get }
+  /// The caller has taken messages: the peer may get credit.
+  func messagesConsumed()
+  /// Gives up. May be called from any thread.
+  func cancel()
+}
+
+/// One call as the client sees it, in bytes. Confined to the event loop of its channel.
+public final class ClientCall {
+  /// What is called.
+  public let method: MethodDescriptor
+  /// What the server sent before its first message; empty until it comes.
+  public private(set) var initialMetadata = Metadata()
+  /// What the server sent with the status; empty until it comes.
+  public private(set) var trailingMetadata = Metadata()
+  private let inbox = MessageInbox()
+  private let transport: any ClientCallTransport
+  private var writeWaiter: UnsafeContinuation<Void, Never>?
+  private var ended = false
+
+  /// A call that a transport begins.
+  public init(method: MethodDescriptor, transport: any ClientCallTransport) {
+    self.method = method
+    self.transport = transport
+  }
+
+  deinit {
+    // A caller that drops the call before its end has no more interest in it.
+    if !ended { transport.cancel() }
+  }
+
+  /// Sends a message, and waits while the peer does not read. Nothing is sent once the call has ended: its status comes from
+  /// `receive`.
+  public func send(framed: [UInt8]) async throws(RPCError) {
+    guard !ended else { return }
+    transport.send(framed: framed)
+    guard transport.isCongested, method.kind.clientStreams else { return }
+    let transport = transport
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { writeWaiter = $0 }
+    } onCancel: {
+      transport.cancel()
+    }
+  }
+
+  /// No more messages follow.
+  public func finishSending() {
+    if !ended { transport.finishSending() }
+  }
+
+  /// The next reply message; nil after the last when the status is OK; throws the status otherwise. A cancelled task cancels
+  /// the call.
+  public func receive() async throws(RPCError) -> [UInt8]? {
+    let transport = transport
+    let result: Result<[UInt8]?, RPCError> = await withTaskCancellationHandler {
+      do throws(RPCError) { return .success(try await inbox.next()) } catch { return .failure(error) }
+    } onCancel: {
+      transport.cancel()
+    }
+    transport.messagesConsumed()
+    return try result.get()
+  }
+
+  /// Gives up: reads fail with CANCELLED, and the server is told.
+  public func cancel() { transport.cancel() }
+
+  // MARK: for transports
+
+  /// The reply's headers have come.
+  public func deliver(initialMetadata: Metadata) { self.initialMetadata = initialMetadata }
+  /// A reply message has come.
+  public func deliver(_ message: [UInt8]) { inbox.push(message) }
+  /// Bytes that came and were not read yet.
+  public var unreadBytes: Int { inbox.unreadBytes }
+
+  /// The call has ended; nil means OK.
+  public func end(_ error: RPCError?, trailingMetadata: Metadata) {
+    guard !ended else { return }
+    ended = true
+    self.trailingMetadata = trailingMetadata
+    inbox.finish(error.map { .failure($0) } ?? .success(()))
+    becameWritable()
+  }
+
+  /// The peer takes data again.
+  public func becameWritable() {
+    let waiter = writeWaiter
+    writeWaiter = nil
+    waiter?.resume()
+  }
+}

@@ -1,0 +1,59 @@
+/// Messages that have come for one call and wait to be read, and how the stream ended. Confined to the call's event loop.
+///
+/// Its size is bounded by flow control: the transport gives the peer credit only for what `unreadBytes` leaves room for.
+final class MessageInbox {
+  private var messages: [[UInt8]] = []
+  private var head = 0
+  private var ending: Result<Void, RPCError>?
+  private var waiter: UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>?
+  /// Bytes of messages that nobody has read yet.
+  private(set) var unreadBytes = 0
+
+  /// Adds a message; ignored after the end.
+  func push(_ message: [UInt8]) {
+    guard ending == nil else { return }
+    if let waiter = take() {
+      waiter.resume(returning: .success(message))
+    } else {
+      unreadBytes += message.count
+      messages.append(message)
+    }
+  }
+
+  /// Ends the stream: with success after the messages that are there, with an error at once. The first ending counts.
+  func finish(_ result: Result<Void, RPCError>) {
+    guard ending == nil else { return }
+    ending = result
+    if case .failure = result {
+      messages.removeAll()
+      head = 0
+      unreadBytes = 0
+    }
+    take()?.resume(returning: result.map { nil })
+  }
+
+  /// The next message, nil after the last one. One reader at a time; a second one fails with INTERNAL.
+  func next() async throws(RPCError) -> [UInt8]? {
+    if head < messages.count {
+      let message = messages[head]
+      head += 1
+      unreadBytes -= message.count
+      if head == messages.count || head >= 64 {
+        messages.removeFirst(head)
+        head = 0
+      }
+      return message
+    }
+    if let ending {
+      try ending.get()
+      return nil
+    }
+    guard waiter == nil else { throw RPCError(.internal, "two readers on one stream") }
+    return try await withUnsafeContinuation { waiter = $0 }.get()
+  }
+
+  private func take() -> UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>? {
+    defer { waiter = nil }
+    return waiter
+  }
+}

@@ -1,0 +1,96 @@
+/// The four kinds of calls.
+public enum CallKind: Sendable {
+  /// One request, one reply.
+  case unary
+  /// Many requests, one reply.
+  case clientStreaming
+  /// One request, many replies.
+  case serverStreaming
+  /// Many of both, in any order.
+  case bidirectional
+
+  /// Whether the client sends many requests.
+  public var clientStreams: Bool { self == .clientStreaming || self == .bidirectional }
+  /// Whether the server sends many replies.
+  public var serverStreams: Bool { self == .serverStreaming || self == .bidirectional }
+}
+
+/// What may be done with a call whose outcome is not known (google.protobuf.MethodOptions.IdempotencyLevel).
+public enum Idempotency: Sendable {
+  /// Do not send it twice.
+  case unknown
+  /// Reads only: may be retried and hedged.
+  case noSideEffects
+  /// May be retried.
+  case idempotent
+}
+
+/// How data must be protected; see proto/mainstay/platform/v1/options.proto.
+public enum DataClass: Int, Sendable, Comparable {
+  /// May be known by anybody.
+  case `public` = 1
+  /// For members of the company and its partners.
+  case `internal` = 2
+  /// Phone, e-mail, address, birth date, notes.
+  case sensitive = 3
+  /// Resident id, passport, bank account, health.
+  case confidential = 4
+
+  /// From the least to the most protected.
+  public static func < (left: DataClass, right: DataClass) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// Who may call a method.
+public struct MethodPermission: Sendable, Equatable {
+  /// Roles that may; "anyone" stands for every known caller. An administrator always may.
+  public let roles: [String]
+  /// Highest class of data in its replies.
+  public let dataClass: DataClass
+  /// Whether a fresh second factor is needed.
+  public let secondFactor: Bool
+  /// Whether a second person must approve.
+  public let twoPerson: Bool
+
+  /// A permission as the method's options say it.
+  public init(roles: [String], dataClass: DataClass, secondFactor: Bool, twoPerson: Bool) {
+    self.roles = roles
+    self.dataClass = dataClass
+    self.secondFactor = secondFactor
+    self.twoPerson = twoPerson
+  }
+}
+
+/// A method as its proto declares it.
+public struct MethodDescriptor: Sendable, Equatable {
+  /// Full name of the service, for example "mainstay.customer.v1.CustomerService".
+  public let service: String
+  /// Name of the method, for example "GetCustomer".
+  public let name: String
+  /// Its kind.
+  public let kind: CallKind
+  /// Whether it may be sent again.
+  public let idempotency: Idempotency
+  /// Who may call it; nil denies it to all.
+  public let permission: MethodPermission?
+  /// Full name of the request's message.
+  public let requestType: String
+  /// Full name of the reply's message.
+  public let responseType: String
+  /// ":path" on the wire: "/service/method".
+  public let path: String
+
+  /// A method as its proto declares it.
+  public init(
+    service: String, name: String, kind: CallKind, idempotency: Idempotency = .unknown,
+    permission: MethodPermission? = nil, requestType: String = "", responseType: String = ""
+  ) {
+    self.service = service
+    self.name = name
+    self.kind = kind
+    self.idempotency = idempotency
+    self.permission = permission
+    self.requestType = requestType
+    self.responseType = responseType
+    path = "/\(service)/\(name)"
+  }
+}

@@ -1,0 +1,84 @@
+/// What carries a server call: HTTP/2 in products. Called on the call's event loop only.
+public protocol ServerCallTransport: AnyObject {
+  /// Queues a message; its first five bytes are room for the frame's prefix. Sends the headers first if need be.
+  func send(framed: [UInt8])
+  /// Sends the headers now.
+  func sendHeaders()
+  /// Whether more is queued than the peer takes: the sender waits for `ServerCall.becameWritable()`.
+  var isCongested: Bool { get }
+  /// The handler has taken messages: the peer may get credit.
+  func messagesConsumed()
+}
+
+/// One call as the server sees it, in bytes. Confined to the event loop of its connection, where its handler runs too.
+public final class ServerCall {
+  /// What is called.
+  public let method: MethodDescriptor
+  /// Everything about the call but its messages.
+  public let context: ServerContext
+  private let inbox = MessageInbox()
+  private weak var transport: (any ServerCallTransport)?
+  private var writeWaiter: UnsafeContinuation<Void, Never>?
+  private var failure: RPCError?
+
+  /// A call that a transport begins.
+  public init(method: MethodDescriptor, context: ServerContext, transport: any ServerCallTransport) {
+    self.method = method
+    self.context = context
+    self.transport = transport
+  }
+
+  /// The next request message; nil when the client has sent its last.
+  public func receive() async throws(RPCError) -> [UInt8]? {
+    let message = try await inbox.next()
+    transport?.messagesConsumed()
+    return message
+  }
+
+  /// The only request message; INTERNAL if there is none, as gRPC asks for.
+  public func receiveOnly() async throws(RPCError) -> [UInt8] {
+    guard let message = try await receive() else {
+      throw RPCError(.internal, "a \(method.name) call needs one request message and had none")
+    }
+    return message
+  }
+
+  /// Sends a message, and waits while the peer does not read.
+  public func send(framed: [UInt8]) async throws(RPCError) {
+    if let failure { throw failure }
+    guard let transport else { throw RPCError(.cancelled, "the connection is gone") }
+    transport.send(framed: framed)
+    if transport.isCongested, method.kind.serverStreams {
+      await withUnsafeContinuation { writeWaiter = $0 }
+      if let failure { throw failure }
+    }
+  }
+
+  /// Sends the headers now instead of with the first message.
+  public func sendHeaders() {
+    transport?.sendHeaders()
+  }
+
+  // MARK: for transports
+
+  /// A request message has come.
+  public func deliver(_ message: [UInt8]) { inbox.push(message) }
+  /// The client has sent its last message.
+  public func deliverEnd() { inbox.finish(.success(())) }
+  /// Bytes that came and were not read yet.
+  public var unreadBytes: Int { inbox.unreadBytes }
+
+  /// The call is over before its handler: reads and writes fail from now on.
+  public func abort(_ error: RPCError) {
+    failure = error
+    inbox.finish(.failure(error))
+    becameWritable()
+  }
+
+  /// The peer takes data again.
+  public func becameWritable() {
+    let waiter = writeWaiter
+    writeWaiter = nil
+    waiter?.resume()
+  }
+}

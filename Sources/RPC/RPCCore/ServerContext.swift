@@ -1,0 +1,30 @@
+/// What a handler knows of its call beside the messages. Confined to the call's event loop.
+///
+/// Unchecked Sendable so that it may be handed to the handler's task, which runs on that same loop.
+public final class ServerContext: @unchecked Sendable {
+  /// What is called.
+  public let method: MethodDescriptor
+  /// What the client sent along, without the headers that gRPC itself uses.
+  public let metadata: Metadata
+  /// When the client stops waiting; nil if it never does.
+  public let deadline: Deadline?
+  /// Who is at the other end of the connection.
+  public let peer: Peer
+  /// Who is calling; set by the identity interceptor.
+  public var caller: Caller?
+  /// Goes out before the first reply message.
+  public var initialMetadata = Metadata()
+  /// Goes out with the status.
+  public var trailingMetadata = Metadata()
+
+  /// The context of a call that a transport begins.
+  public init(method: MethodDescriptor, metadata: Metadata, deadline: Deadline?, peer: Peer) {
+    self.method = method
+    self.metadata = metadata
+    self.deadline = deadline
+    self.peer = peer
+  }
+
+  /// Options for a call made on behalf of this one: the same deadline.
+  public var outgoingOptions: CallOptions { CallOptions(deadline: deadline) }
+}
