@@ -92,5 +92,8 @@ let package = Package(
       ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", argumentParser, logging, yams]),
     program(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
+
+    // Suites of the customer service
+    suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
   ]
 )

@@ -1,0 +1,89 @@
+import Core
+
+/// A contract as its core system tells of it, without what the service adds (ids, version, times).
+public struct PolicyFacts: Hashable, Sendable {
+  /// Where it comes from.
+  public let reference: SourceReference
+  /// The policyholder's key in the same source; empty stands for the policy's own.
+  public var policyholderKey: String
+  /// 1 to 64 characters.
+  public var productCode: String
+  /// Nil if not known.
+  public var channel: Channel?
+  /// Where it stands.
+  public var state: PolicyState
+  /// One year's premium, or the whole if single; nil if not known.
+  public var annualPremium: Money?
+  /// Nil if not known.
+  public var premiumFrequency: PremiumFrequency?
+  /// Nil if not known.
+  public var sumAssured: Money?
+  /// When it was issued.
+  public var issueDate: CivilDate
+  /// First day on which the contract no longer stands; nil while it does.
+  public var endDate: CivilDate?
+  /// Last day of which the source tells; nil if it tells until now.
+  public var observedUntil: CivilDate?
+  /// At most 32.
+  public var attributes: [SourceAttribute]
+
+  /// Facts as they came from outside; `validate` says whether they may be kept.
+  public init(
+    reference: SourceReference, policyholderKey: String = "", productCode: String, channel: Channel? = nil,
+    state: PolicyState, annualPremium: Money? = nil, premiumFrequency: PremiumFrequency? = nil,
+    sumAssured: Money? = nil, issueDate: CivilDate, endDate: CivilDate? = nil, observedUntil: CivilDate? = nil,
+    attributes: [SourceAttribute] = []
+  ) {
+    self.reference = reference
+    self.policyholderKey = policyholderKey
+    self.productCode = productCode
+    self.channel = channel
+    self.state = state
+    self.annualPremium = annualPremium
+    self.premiumFrequency = premiumFrequency
+    self.sumAssured = sumAssured
+    self.issueDate = issueDate
+    self.endDate = endDate
+    self.observedUntil = observedUntil
+    self.attributes = attributes
+  }
+
+  /// Which party of the source holds the policy.
+  public var policyholder: SourceReference {
+    SourceReference(source: reference.source, key: policyholderKey.isEmpty ? reference.key : policyholderKey)
+  }
+}
+
+/// Through whom a policy was sold; the numbers are the proto's.
+public enum Channel: Int, Sendable {
+  /// 个险
+  case individualAgent = 1
+  /// 经代
+  case intermediary = 2
+  /// 银保
+  case bancassurance = 3
+  /// 网销
+  case online = 4
+  /// 电销
+  case telesales = 5
+  /// 团险
+  case group = 6
+}
+
+/// How often a premium is due; the numbers are the proto's.
+public enum PremiumFrequency: Int, Sendable {
+  /// Once.
+  case single = 1
+  /// Once a year.
+  case annual = 2
+  /// Twice a year.
+  case halfYearly = 3
+  /// Four times a year.
+  case quarterly = 4
+  /// Twelve times a year.
+  case monthly = 5
+  /// More often than yearly, not known how often.
+  case infraAnnual = 6
+  /// Less often than yearly or irregular.
+  case other = 7
+}
