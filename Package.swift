@@ -95,5 +95,7 @@ let package = Package(
 
     // Suites of the customer service
     suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
+    // House rules
+    suite("ArchitectureTests", "Architecture", []),
   ]
 )

@@ -1,0 +1,81 @@
+/// What each target may depend on and import. Dependencies point one way: main → service → domain → Core.
+/// A new edge is a decision: add it here and in Package.swift, and say why in the commit.
+enum Layers {
+  static let allowed: [String: Set<String>] = [
+    // C libraries: only these five targets reach them.
+    "COpenSSL": [], "CNghttp2": [], "CProtobufC": [], "CSQLite": [],
+    "CAPI": ["CProtobufC"],
+
+    "Core": [],
+    "Protobuf": ["CProtobufC"],
+    "mainstay-protogen": ["Protobuf"],
+    "API": ["CAPI", "CProtobufC", "Protobuf", "RPCCore"],
+
+    "RPCCore": ["Core", "Protobuf"],
+    "RPCTransport": ["Core", "RPCCore", "COpenSSL", "CNghttp2", "Logging"],
+    "RPCInProcess": ["Core", "RPCCore", "RPCTransport"],
+
+    "Storage": ["Core"],
+    "StorageSQLite": ["Core", "Storage", "CSQLite"],
+
+    "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
+    "Events": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Logging"],
+
+    "CustomerDomain": ["Core"],
+    "CustomerService": ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "Events", "Logging"],
+    "mainstay-customer": ["CustomerService", "Events", "ServiceRuntime", "StorageSQLite"],
+
+    "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "Logging"],
+    "mainstay-gateway": ["Gateway", "ServiceRuntime"],
+
+    "mainstay": [
+      "Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "ArgumentParser", "Logging", "Yams",
+    ],
+    "mainstay-interop": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ArgumentParser", "Logging"],
+  ]
+
+  /// Modules of the toolchain that every target may import.
+  static let toolchain: Set<String> = ["Swift", "Glibc", "Synchronization", "_Concurrency"]
+
+  /// Foundation is large and has ambient clocks and locales: only the command-line tools may use it.
+  static let mayImportFoundation: Set<String> = ["mainstay", "mainstay-protogen"]
+
+  /// Dependencies in the manifest that the table does not allow.
+  static func violations(of targets: [Target], allowed: [String: Set<String>] = allowed) -> [Violation] {
+    targets.flatMap { target -> [Violation] in
+      guard let permitted = allowed[target.name] else {
+        return [Violation(path: "Package.swift", line: 0, problem: "\(target.name) is not in the table of layers")]
+      }
+      return target.dependencies.filter { !permitted.contains($0) }.map {
+        Violation(path: "Package.swift", line: 0, problem: "\(target.name) must not depend on \($0)")
+      }
+    }
+  }
+
+  /// Imports in the sources that the table does not allow.
+  static func violations(
+    ofImportsIn file: SourceText, target: String, allowed: [String: Set<String>] = allowed
+  ) -> [Violation] {
+    file.code.enumerated().compactMap { index, line in
+      guard let module = importedModule(line), !toolchain.contains(module) else { return nil }
+      if module.hasPrefix("Foundation"), mayImportFoundation.contains(target) { return nil }
+      if allowed[target]?.contains(module) == true { return nil }
+      return Violation(path: file.path, line: index + 1, problem: "\(target) must not import \(module)")
+    }
+  }
+
+  /// "Core" for `import Core`, `@testable import Core`, `public import struct Core.Money`.
+  static func importedModule(_ line: String) -> String? {
+    let pattern =
+      /^\s*(?:@\w+\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)/
+    return line.firstMatch(of: pattern).map { String($0.1) }
+  }
+}
+
+/// A target of the manifest, tests left out.
+struct Target {
+  let name: String
+  /// Folder from the package root.
+  let path: String
+  let dependencies: [String]
+}
