@@ -97,5 +97,7 @@ let package = Package(
     suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
     // House rules
     suite("ArchitectureTests", "Architecture", []),
+    // Messages
+    suite("ProtobufTests", "Protobuf", ["Protobuf", "API"]),
   ]
 )

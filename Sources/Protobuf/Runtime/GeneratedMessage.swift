@@ -86,3 +86,8 @@ public final class Box<Value: Message>: Sendable {
   /// Boxes a message.
   public init(_ value: Value) { self.value = value }
 }
+
+extension Box: Equatable {
+  /// Whether the messages are equal.
+  public static func == (left: Box, right: Box) -> Bool { left.value == right.value }
+}

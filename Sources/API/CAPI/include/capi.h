@@ -1,1 +1,0 @@
-/* generated headers come here */
