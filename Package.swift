@@ -99,5 +99,7 @@ let package = Package(
     suite("ArchitectureTests", "Architecture", []),
     // Messages
     suite("ProtobufTests", "Protobuf", ["Protobuf", "API"]),
+    // Data
+    suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "Core"]),
   ]
 )

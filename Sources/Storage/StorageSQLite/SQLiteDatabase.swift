@@ -1,0 +1,90 @@
+import Core
+import CSQLite
+import Storage
+
+/// A service's database in one SQLite file, with one thread that writes and some that read.
+///
+/// A write waits in the `Writer`'s lines and is committed with its neighbours (`GroupCommit`); a point query runs on the
+/// caller's thread (`PointReaders`), a scan on a thread of the driver (`ScanReaders`).
+public final class SQLiteDatabase: Database {
+  /// Raised after each commit that held events.
+  public let committedEvents = AsyncSignal()
+
+  private let file: DatabaseFile
+  private let clock: any Clock
+  private let writer: Writer
+  private let pointReaders: PointReaders
+  private let scanReaders: ScanReaders
+  private let scanThreads: [WorkerThread]
+  private let writerThread: WorkerThread
+
+  /// Opens or creates the file and its folder, and takes the lock that keeps other processes out.
+  ///
+  /// Throws `StorageError`: `.inUse`, `.foreignFile`, `.corrupt`, `.cannotOpen`, `.readOnly`, `.full`.
+  public init(path: String, clock: any Clock, limits: SQLiteLimits = SQLiteLimits()) throws {
+    _ = SQLiteDatabase.withoutMemoryStatistics
+    self.clock = clock
+    file = try DatabaseFile(path: path)
+    let connection = try Connection(path: path, role: .writer, limits: limits)
+    try file.claim(connection)
+    let scanConnections = try (0..<limits.scanThreads).map { _ in
+      try Connection(path: path, role: .reader, limits: limits)
+    }
+    let writer = Writer(limits: limits, clock: clock, committedEvents: committedEvents)
+    let readers = ScanReaders(limits: limits) { writer.fail($0) }
+    self.writer = writer
+    scanReaders = readers
+    pointReaders = PointReaders(path: path, limits: limits)
+    var threads: [WorkerThread] = []
+    do {
+      for connection in scanConnections {
+        threads.append(try WorkerThread(path: path) { readers.work(connection) })
+      }
+      writerThread = try WorkerThread(path: path) {
+        writer.work(connection) { readers.requestCheckpoint() }
+      }
+    } catch {
+      readers.beginClosing()
+      for thread in threads { thread.join() }
+      throw error
+    }
+    scanThreads = threads
+  }
+
+  deinit { close() }
+
+  /// What the writer has done.
+  public var statistics: WriterStatistics { writer.statistics }
+
+  /// See `Database.commit`.
+  public func commit(_ batch: Batch, lane: WriteLane) async throws -> BatchReceipt {
+    try await writer.commit(batch, lane: lane)
+  }
+
+  /// See `Database.query`.
+  public func query(_ statement: Statement, access: ReadAccess) async throws -> [Row] {
+    switch access {
+    case .point: try pointReaders.query(statement)
+    case .scan: try await scanReaders.query(statement)
+    }
+  }
+
+  /// See `Database.migrate`.
+  public func migrate(_ migrations: [Migration]) async throws {
+    let clock = clock
+    try await writer.run { try SchemaUpgrade(connection: $0, clock: clock).run(migrations) }
+  }
+
+  /// See `Database.close`. SQLite writes the WAL into the file as the last connection goes.
+  public func close() {
+    guard writer.beginClosing() else { return }
+    writerThread.join()
+    scanReaders.beginClosing()
+    for thread in scanThreads { thread.join() }
+    pointReaders.close()
+    file.unlock()
+  }
+
+  /// Once per process, before the first connection. A refusal (somebody has used SQLite before) costs a little speed.
+  private static let withoutMemoryStatistics = mainstay_sqlite_without_memory_statistics()
+}

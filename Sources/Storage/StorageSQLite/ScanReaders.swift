@@ -1,0 +1,100 @@
+import Storage
+
+/// Threads for queries that may take long, each with a connection of its own, and a bounded line before them.
+final class ScanReaders: Sendable {
+  private struct Scan: Sendable {
+    let number: UInt64
+    let statement: Statement
+    let cancellation: CancellationFlag
+    let continuation: CheckedContinuation<[Row], any Error>
+  }
+
+  private enum Work: Sendable {
+    case scan(Scan)
+    case checkpoint
+    case end
+  }
+
+  private struct State: Sendable {
+    var line = WaitingLine<Scan>()
+    var lastNumber: UInt64 = 0
+    var wantsCheckpoint = false
+    var isClosing = false
+  }
+
+  private let state = Monitor(State())
+  private let limits: SQLiteLimits
+  private let onFailedCheckpoint: @Sendable (StorageError) -> Void
+
+  init(limits: SQLiteLimits, onFailedCheckpoint: @escaping @Sendable (StorageError) -> Void) {
+    self.limits = limits
+    self.onFailedCheckpoint = onFailedCheckpoint
+  }
+
+  /// Waits for a thread and for the rows. A cancelled task leaves the line, or stops its query within some thousand
+  /// steps.
+  func query(_ statement: Statement) async throws -> [Row] {
+    let cancellation = CancellationFlag()
+    let number = state.withLock { state in
+      state.lastNumber += 1
+      return state.lastNumber
+    }
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        let scan = Scan(number: number, statement: statement, cancellation: cancellation, continuation: continuation)
+        let refusal: (any Error)? = state.withLock { state in
+          if state.isClosing { return StorageError.closed }
+          if Task.isCancelled { return CancellationError() }
+          guard state.line.count < limits.scanQueue else {
+            return StorageError.overloaded(queue: "scans", limit: limits.scanQueue)
+          }
+          state.line.append(scan)
+          return nil
+        }
+        if let refusal { continuation.resume(throwing: refusal) } else { state.wakeAll() }
+      }
+    } onCancel: {
+      cancellation.set()
+      let waiting = state.withLock { $0.line.remove { $0.number == number } }
+      waiting?.continuation.resume(throwing: CancellationError())
+    }
+  }
+
+  /// Asks for a checkpoint beside the writer; asking twice before it starts is asking once.
+  func requestCheckpoint() {
+    state.withLock { $0.wantsCheckpoint = true }
+    state.wakeAll()
+  }
+
+  /// Refuses further scans; the threads end when what waits is done.
+  func beginClosing() {
+    state.withLock { $0.isClosing = true }
+    state.wakeAll()
+  }
+
+  /// A thread's whole life.
+  func work(_ connection: Connection) {
+    let queryLimits = QueryLimits(steps: limits.scanSteps, rows: limits.scanRows)
+    while true {
+      switch state.wait(for: nextWork) {
+      case .end: return
+      case .checkpoint:
+        do { try connection.checkpoint() } catch { onFailedCheckpoint(error) }
+      case .scan(let scan):
+        let result = Result {
+          try connection.query(scan.statement, limits: queryLimits, cancellation: scan.cancellation)
+        }
+        scan.continuation.resume(with: result)
+      }
+    }
+  }
+
+  private func nextWork(_ state: inout State) -> Work? {
+    if state.wantsCheckpoint {
+      state.wantsCheckpoint = false
+      return .checkpoint
+    }
+    if let scan = state.line.popFirst() { return .scan(scan) }
+    return state.isClosing ? .end : nil
+  }
+}
