@@ -35,7 +35,7 @@ extension HouseRules {
   }
 
   /// Whoever calls a public symbol must not have to read its source: each has a comment that starts with `///`.
-  /// Requirements of a public protocol and cases of a public enum are public as well.
+  /// Requirements of a public protocol are public as well. Cases of an enum may be explained together above it.
   static func publicSymbolsAreDocumented(_ file: SourceText) -> [Violation] {
     var found: [Violation] = []
     var blocks: [Block] = []
@@ -58,27 +58,17 @@ extension HouseRules {
 
   /// What a pair of braces encloses, as far as the rule cares.
   private enum Block {
-    case publicProtocol, publicEnum, other
+    case publicProtocol, other
 
     init(declaredBy line: String) {
-      if line.contains(/\bpublic\s+(?:\w+\s+)*protocol\b/) {
-        self = .publicProtocol
-      } else if line.contains(/\bpublic\s+(?:\w+\s+)*enum\b/) {
-        self = .publicEnum
-      } else {
-        self = .other
-      }
+      self = line.contains(/\bpublic\s+(?:\w+\s+)*protocol\b/) ? .publicProtocol : .other
     }
   }
 
   private static func needsDocument(_ line: String, in block: Block?) -> Bool {
     if line.contains(/^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:public|open)\s+(?!import\b|extension\b)/) { return true }
-    switch block {
-    case .publicProtocol:
-      return line.contains(/^\s*(?:static\s+|mutating\s+)*(?:func|var|init|subscript|associatedtype)\b/)
-    case .publicEnum: return line.contains(/^\s*(?:indirect\s+)?case\s/)
-    default: return false
-    }
+    guard block == .publicProtocol else { return false }
+    return line.contains(/^\s*(?:static\s+|mutating\s+)*(?:func|var|init|subscript|associatedtype)\b/)
   }
 
   private static func isDocumented(_ file: SourceText, at index: Int) -> Bool {
