@@ -21,8 +21,8 @@ public struct Metadata: Sendable, Equatable {
   /// Whether there are none.
   public var isEmpty: Bool { entries.isEmpty }
 
-  /// Adds an ASCII value behind those that are there. Characters that a header cannot carry make the call fail with
-  /// INTERNAL at the sender.
+  /// Adds an ASCII value behind those that are there. An entry that no header can carry (a key outside [a-z0-9_.-], a value
+  /// outside printable ASCII) is not sent, so that no value can smuggle a header in.
   public mutating func add(_ key: String, _ text: String) {
     entries.append(Entry(key: key.lowercased(), value: Array(text.utf8)))
   }

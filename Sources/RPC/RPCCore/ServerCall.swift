@@ -17,7 +17,7 @@ public final class ServerCall {
   /// Everything about the call but its messages.
   public let context: ServerContext
   private let inbox = MessageInbox()
-  private weak var transport: (any ServerCallTransport)?
+  private var transport: (any ServerCallTransport)?
   private var writeWaiter: UnsafeContinuation<Void, Never>?
   private var failure: RPCError?
 
@@ -71,9 +71,13 @@ public final class ServerCall {
   /// The call is over before its handler: reads and writes fail from now on.
   public func abort(_ error: RPCError) {
     failure = error
+    transport = nil
     inbox.finish(.failure(error))
     becameWritable()
   }
+
+  /// The handler has ended; lets go of the transport.
+  public func finish() { transport = nil }
 
   /// The peer takes data again.
   public func becameWritable() {

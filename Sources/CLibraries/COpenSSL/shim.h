@@ -1,0 +1,36 @@
+/* What Swift cannot import by itself: OpenSSL's macros and accept4. */
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+extern int accept4(int, struct sockaddr *, socklen_t *, int);
+static inline int mainstay_accept(int listener, struct sockaddr *address, socklen_t *length) {
+  return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static inline long mainstay_ctx_set_mode(SSL_CTX *context, long mode) { return SSL_CTX_set_mode(context, mode); }
+static inline int mainstay_ctx_set_min_tls13(SSL_CTX *context) {
+  return (int)SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
+}
+static inline void mainstay_ctx_set_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
+static inline void mainstay_ctx_cache_off(SSL_CTX *context) {
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+static inline int mainstay_set_server_name(SSL *tls, const char *name) {
+  return (int)SSL_set_tlsext_host_name(tls, name);
+}
+static inline EVP_PKEY *mainstay_p256_key(void) { return EVP_EC_gen("P-256"); }
+static inline long mainstay_bio_data(BIO *bio, char **data) { return BIO_get_mem_data(bio, data); }
+static inline void mainstay_v3_set_ctx(X509V3_CTX *context, X509 *issuer, X509 *subject) {
+  X509V3_set_ctx_nodb(context);
+  X509V3_set_ctx(context, issuer, subject, NULL, NULL, 0);
+}

@@ -1,0 +1,23 @@
+import Core
+
+/// Times between attempts to connect, in the manner of gRPC (connection-backoff.md): growing, with jitter, bounded. Begins
+/// lower than gRPC does, since the services of one installation restart in well under a second.
+struct Backoff: Equatable {
+  private static let firstNanoseconds = 100_000_000.0
+  private static let maximumNanoseconds = 10_000_000_000.0
+  private static let factor = 1.6
+  private static let jitter = 0.2
+
+  private var nextNanoseconds = Backoff.firstNanoseconds
+
+  /// The time to wait now; the next one is longer.
+  mutating func next(_ random: some RandomSource) -> UInt64 {
+    let base = nextNanoseconds
+    nextNanoseconds = min(base * Backoff.factor, Backoff.maximumNanoseconds)
+    let share = Double(random.next() >> 11) / Double(1 << 53)
+    return UInt64(base * (1 + Backoff.jitter * (2 * share - 1)))
+  }
+
+  /// A connection stood: begin anew.
+  mutating func reset() { nextNanoseconds = Backoff.firstNanoseconds }
+}

@@ -1,0 +1,61 @@
+import Core
+import RPCCore
+
+/// Makes gRPC calls over a connection source. Use it from tasks of its event loop.
+///
+/// Unchecked Sendable: it may be handed between tasks, and `open` checks in debug builds that they run on the loop.
+public final class ClientChannel: Channel, @unchecked Sendable {
+  private let source: any ConnectionSource
+  private let loop: EventLoop
+  private let limits: CallLimits
+
+  /// A channel over a source that belongs to this loop.
+  public init(_ source: any ConnectionSource, loop: EventLoop, limits: CallLimits = .init()) {
+    self.source = source
+    self.loop = loop
+    self.limits = limits
+  }
+
+  /// A channel to HOST:PORT over TLS.
+  public convenience init(
+    host: String, port: Int, tls context: TLSContext, loop: EventLoop, serverName: String? = nil
+  ) {
+    self.init(
+      Subchannel(host: host, port: port, loop: loop, context: context, serverName: serverName), loop: loop)
+  }
+
+  /// Begins a call.
+  public func open(_ method: MethodDescriptor, _ options: CallOptions) async throws(RPCError) -> ClientCall {
+    loop.assertOnLoop()
+    if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled before it began") }
+    let stream = GRPCClientStream(method: method, options: options, loop: loop, limits: limits)
+    // The deadline runs while the call waits for a connection too.
+    let connection: HTTP2Connection
+    if let current = source.current, !current.isClosing {
+      connection = current
+    } else {
+      connection = try await connect(options)
+    }
+    return try stream.begin(on: connection, authority: source.authority)
+  }
+
+  private func connect(_ options: CallOptions) async throws(RPCError) -> HTTP2Connection {
+    guard let deadline = options.deadline else { return try await source.connect(waitForReady: options.waitForReady) }
+    let waiter = ConnectionWaiter(waitsForReady: options.waitForReady)
+    let now = loop.clock.monotonicNanoseconds()
+    let timer = loop.schedule(afterNanoseconds: deadline.remainingNanoseconds(at: now)) {
+      waiter.resume(.failure(RPCError(.deadlineExceeded, "the deadline passed while waiting for a connection")))
+    }
+    let bound = LoopBound((source: source, waiter: waiter), on: loop)
+    loop.spawn {
+      let (source, waiter) = bound.value
+      do throws(RPCError) {
+        waiter.resume(.success(try await source.connect(waitForReady: waiter.waitsForReady)))
+      } catch {
+        waiter.resume(.failure(error))
+      }
+    }
+    defer { loop.cancel(timer) }
+    return try await waiter.connection()
+  }
+}

@@ -1,0 +1,210 @@
+import COpenSSL
+import Core
+import Glibc
+import Synchronization
+
+/// One thread that waits for descriptors, timers and work from other threads, and runs the tasks that belong to it.
+///
+/// A connection stays on its loop for life, and the handlers of its calls are `async` functions on the same loop (SE-0417),
+/// so nothing of a call is ever locked. It is a TaskExecutor and no SerialExecutor: one type that is both makes actors hop.
+///
+/// Unchecked Sendable: `inbound` is behind its mutex; all else is touched by the loop's thread only, which `assertOnLoop`
+/// checks in debug builds.
+public final class EventLoop: TaskExecutor, @unchecked Sendable {
+  /// Most events taken from epoll at once.
+  private static let eventsPerPoll = 256
+  /// Most rounds of jobs between two looks at the descriptors, so that tasks which wake each other do not starve them.
+  private static let jobRoundsPerTurn = 64
+
+  private struct Inbound {
+    var jobs: [UnownedJob] = []
+    var work: [@Sendable () -> Void] = []
+    var isWoken = false
+    var isStopped = false
+  }
+
+  /// Where the loop's time comes from.
+  public let clock: any Clock
+  /// Where back-off gets its jitter from.
+  public let random: any RandomSource
+  let pollDescriptor: Int32
+  private let wakeDescriptor: Int32
+  private let inbound = Mutex(Inbound())
+  private var jobs: [UnownedJob] = []
+  private var runningJobs: [UnownedJob] = []
+  private var timers = TimerQueue()
+  var handlers: [ObjectIdentifier: PollHandler] = [:]
+  var retired: [PollHandler] = []
+  var dirty: [PollHandler] = []
+  var unread: [PollHandler] = []
+  /// pthread_self() of the loop's thread; 0 until it runs.
+  private let thread = Atomic<UInt>(0)
+  /// Scratch space of the connections of this loop, for reading and for packing output.
+  let scratch: UnsafeMutableRawBufferPointer
+  /// Bytes of `scratch`: one TLS record's worth of output fits behind an unfinished one.
+  static let scratchBytes = 65_536
+
+  /// A loop that runs on a thread of its own until `stop`. Throws if the system has no descriptors left.
+  public init(clock: some Clock = SystemClock(), random: some RandomSource = SystemRandom()) throws(TransportError) {
+    self.clock = clock
+    self.random = random
+    pollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
+    wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+    scratch = .allocate(byteCount: EventLoop.scratchBytes, alignment: 64)
+    guard pollDescriptor >= 0, wakeDescriptor >= 0 else {
+      throw .system("cannot create an event loop", errno)
+    }
+    var event = epoll_event(events: EPOLLIN.rawValue, data: .init(ptr: nil))
+    epoll_ctl(pollDescriptor, EPOLL_CTL_ADD, wakeDescriptor, &event)
+    let context = Unmanaged.passRetained(self).toOpaque()
+    var created = pthread_t()
+    let result = pthread_create(&created, nil, startEventLoop, context)
+    guard result == 0 else { throw .system("cannot start a thread", result) }
+  }
+
+  deinit {
+    scratch.deallocate()
+    close(pollDescriptor)
+    close(wakeDescriptor)
+  }
+
+  // MARK: from any thread
+
+  /// Whether this is the loop's thread.
+  public var isCurrent: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  /// Does this on the loop's thread: at once if this is it, soon otherwise.
+  public func execute(_ work: @escaping @Sendable () -> Void) {
+    if isCurrent { return work() }
+    let wake = inbound.withLock { inbound in
+      inbound.work.append(work)
+      defer { inbound.isWoken = true }
+      return !inbound.isWoken
+    }
+    if wake { ring() }
+  }
+
+  /// Takes a task's next piece of work.
+  public func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if isCurrent {
+      jobs.append(job)
+      return
+    }
+    let wake = inbound.withLock { inbound in
+      inbound.jobs.append(job)
+      defer { inbound.isWoken = true }
+      return !inbound.isWoken
+    }
+    if wake { ring() }
+  }
+
+  /// Starts a task on this loop: the only place in the products where one is started.
+  @discardableResult
+  public func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+    Task.detached(executorPreference: self, operation: body)
+  }
+
+  /// Runs this on the loop and waits for it: how code that is on no loop calls what is. Cancellation is passed on.
+  public func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    let task = Task.detached(executorPreference: self, operation: body)
+    return try await withTaskCancellationHandler {
+      try await task.value
+    } onCancel: {
+      task.cancel()
+    }
+  }
+
+  /// Ends the thread after this turn. Tasks that have not ended stay where they are.
+  public func stop() {
+    inbound.withLock { $0.isStopped = true }
+    ring()
+  }
+
+  private func ring() {
+    var one: UInt64 = 1
+    write(wakeDescriptor, &one, 8)
+  }
+
+  // MARK: on the loop
+
+  /// Checks, in debug builds, that this is the loop's thread.
+  func assertOnLoop() {
+    assert(isCurrent, "this belongs to another event loop")
+  }
+
+  /// Calls `action` on the loop, once, so many nanoseconds from now.
+  func schedule(afterNanoseconds delay: UInt64, _ action: @escaping () -> Void) -> LoopTimer {
+    assertOnLoop()
+    let (deadline, overflow) = clock.monotonicNanoseconds().addingReportingOverflow(delay)
+    let timer = LoopTimer(deadlineNanoseconds: overflow ? .max : deadline, action: action)
+    timers.insert(timer)
+    return timer
+  }
+
+  /// Forgets a timer; one that has fired is left alone.
+  func cancel(_ timer: LoopTimer) {
+    assertOnLoop()
+    timers.remove(timer)
+  }
+
+  fileprivate func turn() {
+    thread.store(UInt(pthread_self()), ordering: .relaxed)
+    var events = [epoll_event](repeating: epoll_event(), count: EventLoop.eventsPerPoll)
+    while true {
+      let count = epoll_wait(pollDescriptor, &events, Int32(events.count), millisecondsToWait())
+      for event in events.prefix(Int(max(0, count))) {
+        if let pointer = event.data.ptr {
+          let handler = Unmanaged<PollHandler>.fromOpaque(pointer).takeUnretainedValue()
+          if handler.descriptor >= 0 { handler.ready(event.events) }
+        } else {
+          var rung: UInt64 = 0
+          read(wakeDescriptor, &rung, 8)
+        }
+      }
+      readAgain()
+      if takeInbound() { return }
+      runJobs()
+      let now = clock.monotonicNanoseconds()
+      while let timer = timers.expired(at: now) { timer.action() }
+      runJobs()
+      retired.removeAll(keepingCapacity: true)
+    }
+  }
+
+  private func millisecondsToWait() -> Int32 {
+    guard jobs.isEmpty, dirty.isEmpty, unread.isEmpty else { return 0 }
+    guard let deadline = timers.nextDeadline else { return -1 }
+    let now = clock.monotonicNanoseconds()
+    guard deadline > now else { return 0 }
+    return Int32(min((deadline - now + 999_999) / 1_000_000, 60_000))
+  }
+
+  /// Fetches what other threads have left here; true when the loop shall end.
+  private func takeInbound() -> Bool {
+    let (work, stopped) = inbound.withLock { inbound in
+      jobs.append(contentsOf: inbound.jobs)
+      inbound.jobs.removeAll(keepingCapacity: true)
+      inbound.isWoken = false
+      defer { inbound.work.removeAll() }
+      return (inbound.work, inbound.isStopped)
+    }
+    for item in work { item() }
+    return stopped
+  }
+
+  private func runJobs() {
+    for _ in 0..<EventLoop.jobRoundsPerTurn {
+      flushDirty()
+      if jobs.isEmpty { return }
+      swap(&jobs, &runningJobs)
+      for index in runningJobs.indices { runningJobs[index].runSynchronously(on: asUnownedTaskExecutor()) }
+      runningJobs.removeAll(keepingCapacity: true)
+    }
+  }
+}
+
+private func startEventLoop(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+  context.map { Unmanaged<EventLoop>.fromOpaque($0).takeRetainedValue().turn() }
+  return nil
+}

@@ -1,0 +1,149 @@
+import Core
+import RPCCore
+
+/// How a call's headers and trailers look on the wire.
+enum GRPCHeaders {
+  /// A request's headers in parts.
+  struct Request {
+    var method = ""
+    var path = ""
+    var contentType = ""
+    var timeoutNanoseconds: UInt64?
+    var hasBadTimeout = false
+    var metadata = Metadata()
+  }
+
+  static func parseRequest(_ headers: HeaderBlock) -> Request {
+    var request = Request()
+    headers.forEach { name, value in
+      switch name.count {
+      case 7 where name.equals(":method"): request.method = text(value)
+      case 5 where name.equals(":path"): request.path = text(value)
+      case 12 where name.equals("content-type"): request.contentType = text(value)
+      case 12 where name.equals("grpc-timeout"):
+        request.timeoutNanoseconds = GRPCTimeout.parse(value)
+        request.hasBadTimeout = request.timeoutNanoseconds == nil
+      default: add(name, value, to: &request.metadata)
+      }
+    }
+    return request
+  }
+
+  static func request(path: String, authority: String, timeoutNanoseconds: UInt64?, metadata: Metadata) -> HeaderBlock {
+    var headers = HeaderBlock()
+    headers.append(":method", "POST")
+    headers.append(":scheme", "https")
+    headers.append(":path", path)
+    headers.append(":authority", authority)
+    headers.append("content-type", "application/grpc")
+    headers.append("te", "trailers")
+    headers.append("user-agent", "mainstay")
+    if let timeoutNanoseconds {
+      headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: timeoutNanoseconds))
+    }
+    add(metadata, to: &headers)
+    return headers
+  }
+
+  static func response(_ metadata: Metadata) -> HeaderBlock {
+    var headers = responseBase
+    add(metadata, to: &headers)
+    return headers
+  }
+
+  /// The trailers of a call; nil means OK. Appended to `headers` when nothing else was sent.
+  static func status(_ error: RPCError?, metadata: Metadata, appendedTo headers: HeaderBlock = .init()) -> HeaderBlock {
+    if error == nil, metadata.isEmpty, headers.count == 0 { return okTrailers }
+    var block = headers
+    block.append("grpc-status", String(error?.code.rawValue ?? 0))
+    if let error {
+      if !error.message.isEmpty {
+        block.append("grpc-message", PercentEncoding.encode(String(error.message.prefix(maximumMessageCharacters))))
+      }
+      if let details = StatusDetails.encode(error) {
+        block.append("grpc-status-details-bin", Base64.encode(details))
+      }
+      add(error.metadata, to: &block)
+    }
+    add(metadata, to: &block)
+    return block
+  }
+
+  /// Whether these headers hold the status of a call.
+  static func hasStatus(_ headers: HeaderBlock) -> Bool { headers.first("grpc-status") != nil }
+
+  /// The status and metadata in trailers, or in headers that are all there is.
+  static func parseStatus(_ headers: HeaderBlock) -> (error: RPCError?, metadata: Metadata) {
+    let metadata = parseMetadata(headers)
+    guard let number = headers.first("grpc-status") else {
+      return (RPCError(.internal, "the reply ended without a status"), metadata)
+    }
+    let code = Int(number).flatMap(StatusCode.init(rawValue:)) ?? .unknown
+    guard code != .ok else { return (nil, metadata) }
+    let message = headers.first("grpc-message").map(PercentEncoding.decode) ?? ""
+    let details = headers.first("grpc-status-details-bin").flatMap { Base64.decode($0) }.map(StatusDetails.decode) ?? []
+    return (RPCError(code, message, details: details, metadata: metadata), metadata)
+  }
+
+  static func parseMetadata(_ headers: HeaderBlock) -> Metadata {
+    var metadata = Metadata()
+    headers.forEach { add($0, $1, to: &metadata) }
+    return metadata
+  }
+
+  /// The status that an HTTP status stands for when there is no gRPC status (http-grpc-status-mapping.md of gRPC).
+  static func error(httpStatus: String) -> RPCError {
+    let code: StatusCode =
+      switch httpStatus {
+      case "400": .internal
+      case "401": .unauthenticated
+      case "403": .permissionDenied
+      case "404": .unimplemented
+      case "429", "502", "503", "504": .unavailable
+      default: .unknown
+      }
+    return RPCError(code, "the server answered HTTP \(httpStatus) and not gRPC")
+  }
+
+  private static let maximumMessageCharacters = 1_024
+  private static let responseBase = HeaderBlock([(":status", "200"), ("content-type", "application/grpc")])
+  private static let okTrailers = HeaderBlock([("grpc-status", "0")])
+
+  private static func text(_ value: UnsafeRawBufferPointer) -> String { String(decoding: value, as: UTF8.self) }
+
+  /// Headers that belong to HTTP/2 and gRPC, and not to the caller's metadata.
+  private static func isReserved(_ name: UnsafeRawBufferPointer) -> Bool {
+    name.first == UInt8(ascii: ":") || name.equals("te") || name.equals("content-type") || name.equals("user-agent")
+      || name.starts(with: "grpc-") && !name.equals("grpc-previous-rpc-attempts")
+  }
+
+  private static func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to metadata: inout Metadata) {
+    guard !isReserved(name) else { return }
+    let key = text(name)
+    guard key.hasSuffix("-bin") else { return metadata.add(key, text(value)) }
+    // Several binary values may stand in one header, with commas between them.
+    for part in text(value).split(separator: ",", omittingEmptySubsequences: false) {
+      if let bytes = Base64.decode(part.filter { $0 != " " }) { metadata.addBinary(key, bytes) }
+    }
+  }
+
+  private static func add(_ metadata: Metadata, to headers: inout HeaderBlock) {
+    for entry in metadata.entries where isSendable(entry) {
+      if entry.key.hasSuffix("-bin") {
+        headers.append(entry.key, Base64.encode(entry.value))
+      } else {
+        headers.append(name: entry.key.utf8, value: entry.value)
+      }
+    }
+  }
+
+  /// Keys of [a-z0-9_.-], values of printable ASCII; nothing else may become a header, so that no caller can smuggle one in.
+  private static func isSendable(_ entry: Metadata.Entry) -> Bool {
+    let key = entry.key.utf8
+    let isKey =
+      !key.isEmpty
+      && key.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || [45, 46, 95].contains($0) }
+    let isReserved = entry.key.hasPrefix("grpc-") && entry.key != "grpc-previous-rpc-attempts"
+    return isKey && !isReserved && (entry.key.hasSuffix("-bin") || entry.value.allSatisfy { (0x20...0x7E).contains($0) })
+  }
+}

@@ -1,0 +1,178 @@
+import CNghttp2
+import Core
+import RPCCore
+
+/// How a server treats its calls.
+public struct CallLimits: Sendable, Equatable {
+  /// Largest message that is taken, in bytes.
+  public var maximumMessageBytes = 4_194_304
+  /// Bytes of whole messages that may wait for a handler before the peer gets no more credit.
+  public var unreadBytes = 65_536
+
+  /// The defaults.
+  public init() {}
+}
+
+/// One gRPC call on a server's stream: HTTP/2 below, a handler's task above. Confined to its connection's loop.
+final class GRPCServerStream {
+  private let stream: HTTP2Stream
+  private let loop: EventLoop
+  private let server: GRPCAcceptor
+  private let peer: Peer
+  private var call: ServerCall?
+  private var handle: CallHandler?
+  private var task: Task<Void, Never>?
+  private var deadlineTimer: LoopTimer?
+  private var deframer: MessageDeframer
+  private var heldCredit = 0
+  private var hasSentHeaders = false
+  private var isFinished = false
+  private var hasEnded = false
+
+  init(stream: HTTP2Stream, loop: EventLoop, server: GRPCAcceptor, peer: Peer) {
+    self.stream = stream
+    self.loop = loop
+    self.server = server
+    self.peer = peer
+    deframer = MessageDeframer(maximumMessageBytes: server.limits.maximumMessageBytes)
+  }
+
+  private func begin(_ request: GRPCHeaders.Request) {
+    guard let binding = server.router.binding(path: request.path) else {
+      return finish(server.router.unimplemented(path: request.path))
+    }
+    guard !request.hasBadTimeout else { return finish(RPCError(.internal, "grpc-timeout is no timeout")) }
+    let now = loop.clock.monotonicNanoseconds()
+    let deadline = request.timeoutNanoseconds.map {
+      Deadline(monotonicNanoseconds: now.addingReportingOverflow($0).overflow ? .max : now + $0)
+    }
+    let context = ServerContext(method: binding.method, metadata: request.metadata, deadline: deadline, peer: peer)
+    call = ServerCall(method: binding.method, context: context, transport: self)
+    handle = binding.handle
+    if let timeout = request.timeoutNanoseconds {
+      deadlineTimer = loop.schedule(afterNanoseconds: timeout) { [weak self] in
+        self?.interrupt(RPCError(.deadlineExceeded, "the deadline has passed"))
+      }
+    }
+    if binding.method.kind.clientStreams { start() }
+  }
+
+  /// Starts the handler: for a streaming request at once, for a single one when it is there as a whole.
+  private func start() {
+    guard task == nil, let call, let handle else { return }
+    self.handle = nil
+    let bound = LoopBound((stream: self, call: call), on: loop)
+    task = loop.spawn {
+      let (stream, call) = bound.value
+      do {
+        try await handle(call)
+        stream.finish(nil)
+      } catch {
+        let status = RPCError(converting: error)
+        if status.code == .internal { stream.server.reportFailure(call.method, status) }
+        stream.finish(status)
+      }
+    }
+  }
+
+  /// Ends the call before its handler has: deadline or a broken request.
+  private func interrupt(_ error: RPCError) {
+    guard !isFinished else { return }
+    call?.abort(error)
+    task?.cancel()
+    finish(error)
+  }
+
+  /// Sends the status; nil is OK. The first one counts.
+  private func finish(_ error: RPCError?) {
+    guard !isFinished else { return }
+    isFinished = true
+    if let deadlineTimer { loop.cancel(deadlineTimer) }
+    let trailing = call?.context.trailingMetadata ?? Metadata()
+    call?.finish()
+    if hasSentHeaders {
+      stream.finish(trailers: GRPCHeaders.status(error, metadata: trailing))
+    } else {
+      let headers = GRPCHeaders.response(call?.context.initialMetadata ?? Metadata())
+      stream.respond(GRPCHeaders.status(error, metadata: trailing, appendedTo: headers), endStream: true)
+    }
+    server.completed(call?.method, error)
+  }
+
+  private func refuse(httpStatus: String) {
+    isFinished = true
+    stream.respond(HeaderBlock([(":status", httpStatus)]), endStream: true)
+  }
+
+  private func giveCredit() {
+    guard heldCredit > 0, (call?.unreadBytes ?? 0) < server.limits.unreadBytes else { return }
+    stream.consume(heldCredit)
+    heldCredit = 0
+  }
+}
+
+extension GRPCServerStream: HTTP2StreamHandler {
+  func received(headers: HeaderBlock, endStream: Bool) {
+    let request = GRPCHeaders.parseRequest(headers)
+    guard request.method == "POST" else { return refuse(httpStatus: "405") }
+    guard request.contentType == "application/grpc" || request.contentType.hasPrefix("application/grpc+")
+      || request.contentType.hasPrefix("application/grpc;")
+    else { return refuse(httpStatus: "415") }
+    begin(request)
+  }
+
+  func received(data: UnsafeRawBufferPointer) {
+    heldCredit += data.count
+    defer { giveCredit() }
+    guard !isFinished, let call else { return }
+    do throws(RPCError) {
+      try deframer.receive(data) { call.deliver($0) }
+    } catch {
+      interrupt(error)
+    }
+  }
+
+  func receivedEnd(trailers: HeaderBlock?) {
+    hasEnded = true
+    guard !isFinished, let call else { return }
+    if deframer.isMidMessage { return interrupt(RPCError(.internal, "the request ended within a message")) }
+    call.deliverEnd()
+    start()
+  }
+
+  func becameWritable() { call?.becameWritable() }
+
+  func closed(errorCode: UInt32) {
+    if let deadlineTimer { loop.cancel(deadlineTimer) }
+    let error = RPCError(.cancelled, "the client has cancelled the call")
+    call?.abort(error)
+    if !isFinished {
+      isFinished = true
+      task?.cancel()
+      server.completed(call?.method, error)
+    }
+    // The handler's task, if it still runs, keeps the call; the call no longer keeps the stream.
+    call = nil
+    handle = nil
+  }
+}
+
+extension GRPCServerStream: ServerCallTransport {
+  func send(framed: [UInt8]) {
+    guard !isFinished else { return }
+    sendHeaders()
+    var framed = framed
+    setFramePrefix(&framed)
+    stream.write(framed)
+  }
+
+  func sendHeaders() {
+    guard !hasSentHeaders, !isFinished else { return }
+    hasSentHeaders = true
+    stream.respond(GRPCHeaders.response(call?.context.initialMetadata ?? Metadata()))
+  }
+
+  var isCongested: Bool { stream.isCongested }
+
+  func messagesConsumed() { giveCredit() }
+}

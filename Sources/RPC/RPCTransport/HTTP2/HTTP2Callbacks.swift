@@ -1,0 +1,67 @@
+import CNghttp2
+
+/// The C side of `HTTP2Connection`: each callback finds its connection and passes on what happened. Made once.
+///
+/// `nonisolated(unsafe)`: written once before its first use and read-only afterwards, also for nghttp2.
+nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
+  var callbacks: OpaquePointer?
+  guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
+    guard let frame else { return 0 }
+    return connection(user)?.began(frame.pointee.hd.stream_id) ?? 0
+  }
+  nghttp2_session_callbacks_set_on_header_callback(callbacks) { _, frame, name, nameLength, value, valueLength, _, user in
+    guard let frame else { return 0 }
+    return connection(user)?.receivedField(
+      frame.pointee.hd.stream_id, name: UnsafeBufferPointer(start: name, count: nameLength),
+      value: UnsafeBufferPointer(start: value, count: valueLength)) ?? 0
+  }
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, data, length, user in
+    connection(user)?.receivedData(id, UnsafeRawBufferPointer(start: data, count: length))
+    return 0
+  }
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
+    guard let header = frame?.pointee.hd, let connection = connection(user) else { return 0 }
+    let endStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+    switch UInt32(header.type) {
+    case NGHTTP2_HEADERS.rawValue: connection.receivedHeaders(header.stream_id, endStream: endStream)
+    case NGHTTP2_DATA.rawValue where endStream: connection.receivedEnd(header.stream_id)
+    case NGHTTP2_GOAWAY.rawValue: connection.receivedGoAway()
+    default: break
+    }
+    return 0
+  }
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, errorCode, user in
+    connection(user)?.closed(id, errorCode)
+    return 0
+  }
+  return callbacks
+}()
+
+private func connection(_ user: UnsafeMutableRawPointer?) -> HTTP2Connection? {
+  user.map { Unmanaged<HTTP2Connection>.fromOpaque($0).takeUnretainedValue() }
+}
+
+/// Where nghttp2 gets a stream's body from.
+func dataProvider(_ stream: HTTP2Stream) -> nghttp2_data_provider {
+  var provider = nghttp2_data_provider()
+  provider.source.ptr = Unmanaged.passUnretained(stream).toOpaque()
+  provider.read_callback = { _, _, buffer, length, flags, source, _ in
+    guard let pointer = source?.pointee.ptr, let buffer, let flags else {
+      return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+    }
+    return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue().fill(buffer, length, flags)
+  }
+  return provider
+}
+
+/// nghttp2's own limits: windows are opened by hand so that a slow reader slows the sender; floods end the connection.
+func makeOptions(_ limits: HTTP2Limits) -> OpaquePointer? {
+  var options: OpaquePointer?
+  guard nghttp2_option_new(&options) == 0 else { return nil }
+  nghttp2_option_set_no_auto_window_update(options, 1)
+  nghttp2_option_set_no_closed_streams(options, 1)
+  nghttp2_option_set_stream_reset_rate_limit(options, limits.resetBurst, limits.resetsPerSecond)
+  nghttp2_option_set_max_continuations(options, limits.continuations)
+  return options
+}

@@ -1,0 +1,262 @@
+import CNghttp2
+import Glibc
+
+/// Which end of a connection this is.
+public enum HTTP2Role: Sendable {
+  /// Opens streams.
+  case client
+  /// Answers them.
+  case server
+}
+
+/// Who owns a connection: the one who carries its bytes and takes its streams.
+public protocol HTTP2ConnectionDelegate: AnyObject {
+  /// There is output: call `HTTP2Connection.nextOutput` soon, and not from here.
+  func connectionNeedsFlush()
+  /// The peer has opened a stream; nil refuses it.
+  func connectionOpened(_ stream: HTTP2Stream) -> (any HTTP2StreamHandler)?
+  /// The peer will take no more streams.
+  func connectionReceivedGoAway()
+  /// A stream has ended; `activeStreams` are left.
+  func connectionClosedStream()
+}
+
+/// An HTTP/2 connection as a state machine over nghttp2: bytes in by `receive`, bytes out by `nextOutput`. It knows no socket
+/// and no clock, so that two of them can be joined by anything. Confined to one loop.
+public final class HTTP2Connection {
+  /// Which end this is.
+  public let role: HTTP2Role
+  /// Who owns it.
+  public weak var delegate: (any HTTP2ConnectionDelegate)?
+  private let limits: HTTP2Limits
+  private var session: OpaquePointer?
+  private var streams: [Int32: HTTP2Stream] = [:]
+  private var isReceiving = false
+  private var isAborted = false
+  /// Whether either side has said that no new stream is taken.
+  public private(set) var isClosing = false
+
+  /// A connection at its beginning; its preface and SETTINGS are the first output. Nil if there is no memory.
+  public init?(role: HTTP2Role, limits: HTTP2Limits = .init()) {
+    self.role = role
+    self.limits = limits
+    let context = Unmanaged.passUnretained(self).toOpaque()
+    let options = makeOptions(limits)
+    defer { nghttp2_option_del(options) }
+    let result =
+      role == .client
+      ? nghttp2_session_client_new2(&session, http2Callbacks, context, options)
+      : nghttp2_session_server_new2(&session, http2Callbacks, context, options)
+    guard result == 0 else { return nil }
+    submitSettings()
+  }
+
+  deinit {
+    nghttp2_session_del(session)
+  }
+
+  /// Streams that are open.
+  public var activeStreams: Int { streams.count }
+
+  /// Whether nothing more is to be read or written.
+  public var isDone: Bool {
+    nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0
+  }
+
+  /// Streams that the peer lets us have open at once.
+  public var peerConcurrentStreams: Int {
+    Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+
+  // MARK: bytes
+
+  /// Takes bytes from the peer. False means that the connection is broken beyond use: flush, then close.
+  public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard !isAborted else { return false }
+    isReceiving = true
+    defer { isReceiving = false }
+    let taken = nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
+    delegate?.connectionNeedsFlush()
+    return taken == bytes.count
+  }
+
+  /// Copies the next piece of output to the buffer's begin if it fits, and says how long it is: 0 when there is none now.
+  /// A piece is at most 16,393 bytes long (a full DATA frame). Nil means that the connection is broken.
+  public func nextOutput(_ buffer: UnsafeMutableRawBufferPointer) -> Int? {
+    guard !isAborted else { return nil }
+    var piece: UnsafePointer<UInt8>?
+    let count = nghttp2_session_mem_send(session, &piece)
+    guard count >= 0, count <= buffer.count else { return nil }
+    if count > 0, let piece, let base = buffer.baseAddress { memcpy(base, piece, count) }
+    return count
+  }
+
+  /// The carrier is gone: all streams end with CANCEL, and their `abortReason` says why.
+  public func abort(_ reason: String) {
+    isClosing = true
+    isAborted = true
+    let ended = streams
+    streams.removeAll()
+    for stream in ended.values {
+      stream.abortReason = reason
+      close(stream, NGHTTP2_CANCEL.rawValue)
+    }
+  }
+
+  // MARK: streams
+
+  /// Opens a stream as client. The handler is told `closed` if the peer does not take it. Nil if no stream can be opened.
+  public func open(_ headers: HeaderBlock, handler: any HTTP2StreamHandler) -> HTTP2Stream? {
+    guard !isClosing else { return nil }
+    let stream = HTTP2Stream(id: -1, connection: self)
+    stream.handler = handler
+    let id = headers.withNghttp2 { values, count in
+      var provider = dataProvider(stream)
+      return nghttp2_submit_request(session, nil, values, count, &provider, Unmanaged.passUnretained(stream).toOpaque())
+    }
+    guard id > 0 else { return nil }
+    stream.id = id
+    streams[id] = stream
+    delegate?.connectionNeedsFlush()
+    return stream
+  }
+
+  func submitResponse(_ stream: HTTP2Stream, _ headers: HeaderBlock, endStream: Bool) {
+    headers.withNghttp2 { values, count in
+      if endStream {
+        _ = nghttp2_submit_response(session, stream.id, values, count, nil)
+      } else {
+        var provider = dataProvider(stream)
+        _ = nghttp2_submit_response(session, stream.id, values, count, &provider)
+      }
+    }
+    delegate?.connectionNeedsFlush()
+  }
+
+  func submitTrailers(_ stream: HTTP2Stream, _ trailers: HeaderBlock) {
+    _ = trailers.withNghttp2 { nghttp2_submit_trailer(session, stream.id, $0, $1) }
+  }
+
+  func submitReset(_ stream: HTTP2Stream, _ errorCode: UInt32) {
+    guard streams[stream.id] != nil else { return }
+    nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, errorCode)
+    delegate?.connectionNeedsFlush()
+  }
+
+  func resume(_ stream: HTTP2Stream) {
+    nghttp2_session_resume_data(session, stream.id)
+    delegate?.connectionNeedsFlush()
+  }
+
+  func consume(_ stream: HTTP2Stream, _ count: Int) {
+    nghttp2_session_consume(session, stream.id, count)
+    if !isReceiving { delegate?.connectionNeedsFlush() }
+  }
+
+  // MARK: life
+
+  /// First step of a drain: tells the peer that the end is near; streams that it opens meanwhile are still taken.
+  public func announceShutdown() {
+    nghttp2_submit_shutdown_notice(session)
+    delegate?.connectionNeedsFlush()
+  }
+
+  /// Second step: no stream after the last one that has come is taken.
+  public func refuseStreams() {
+    isClosing = true
+    nghttp2_submit_goaway(
+      session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session),
+      NGHTTP2_NO_ERROR.rawValue, nil, 0)
+    delegate?.connectionNeedsFlush()
+  }
+
+  private func submitSettings() {
+    var entries = [
+      nghttp2_settings_entry(
+        settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue), value: UInt32(limits.streamWindowBytes)),
+      nghttp2_settings_entry(
+        settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue), value: UInt32(limits.headerListBytes)),
+    ]
+    switch role {
+    case .server:
+      entries.append(
+        nghttp2_settings_entry(
+          settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue), value: limits.concurrentStreams))
+    case .client:
+      entries.append(nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
+    }
+    nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), entries, entries.count)
+    nghttp2_session_set_local_window_size(
+      session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, limits.connectionWindowBytes)
+  }
+
+  // MARK: what nghttp2 tells
+
+  func began(_ id: Int32) -> Int32 {
+    guard role == .server, streams[id] == nil else { return 0 }
+    let stream = HTTP2Stream(id: id, connection: self)
+    streams[id] = stream
+    nghttp2_session_set_stream_user_data(session, id, Unmanaged.passUnretained(stream).toOpaque())
+    return 0
+  }
+
+  func stream(_ id: Int32) -> HTTP2Stream? {
+    guard let pointer = nghttp2_session_get_stream_user_data(session, id) else { return nil }
+    return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  func receivedField(_ id: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> Int32 {
+    guard let stream = stream(id) else { return 0 }
+    stream.incoming.append(name: name, value: value)
+    return stream.incoming.listSize > limits.headerListBytes ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue : 0
+  }
+
+  func receivedHeaders(_ id: Int32, endStream: Bool) {
+    guard let stream = stream(id) else { return }
+    let headers = stream.incoming
+    stream.incoming = HeaderBlock()
+    if stream.hasReceivedHeaders {
+      stream.handler?.receivedEnd(trailers: headers)
+      return
+    }
+    // An interim response (1xx) announces nothing.
+    if role == .client, headers.first(":status")?.hasPrefix("1") == true { return }
+    stream.hasReceivedHeaders = true
+    if role == .server {
+      stream.handler = isClosing ? nil : delegate?.connectionOpened(stream)
+      guard stream.handler != nil else { return submitReset(stream, NGHTTP2_REFUSED_STREAM.rawValue) }
+    }
+    stream.handler?.received(headers: headers, endStream: endStream)
+    if endStream { stream.handler?.receivedEnd(trailers: nil) }
+  }
+
+  func receivedData(_ id: Int32, _ data: UnsafeRawBufferPointer) {
+    guard let stream = stream(id), let handler = stream.handler else {
+      nghttp2_session_consume(session, id, data.count)
+      return
+    }
+    handler.received(data: data)
+  }
+
+  func receivedEnd(_ id: Int32) {
+    stream(id)?.handler?.receivedEnd(trailers: nil)
+  }
+
+  func receivedGoAway() {
+    isClosing = true
+    delegate?.connectionReceivedGoAway()
+  }
+
+  func closed(_ id: Int32, _ errorCode: UInt32) {
+    guard let stream = streams.removeValue(forKey: id) else { return }
+    close(stream, errorCode)
+    delegate?.connectionClosedStream()
+  }
+
+  private func close(_ stream: HTTP2Stream, _ errorCode: UInt32) {
+    let handler = stream.handler
+    stream.handler = nil
+    stream.connection = nil
+    handler?.closed(errorCode: errorCode)
+  }
+}

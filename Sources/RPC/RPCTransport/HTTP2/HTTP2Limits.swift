@@ -1,0 +1,20 @@
+/// What a connection grants its peer. Each limit bounds memory or work that a peer could otherwise ask for.
+public struct HTTP2Limits: Sendable, Equatable {
+  /// Streams that the peer may have open at once.
+  public var concurrentStreams: UInt32 = 1_000
+  /// Bytes that may be on their way to us on one stream.
+  public var streamWindowBytes: Int32 = 262_144
+  /// Bytes that may be on their way to us on one connection.
+  public var connectionWindowBytes: Int32 = 4_194_304
+  /// Size of a request's or reply's headers, counted as in RFC 9113, 6.5.2.
+  public var headerListBytes: Int = 16_384
+  /// Resets that the peer may send in a burst, and then each second (CVE-2023-44487).
+  public var resetBurst: UInt64 = 1_000
+  /// Resets that the peer may send each second in the long run.
+  public var resetsPerSecond: UInt64 = 100
+  /// CONTINUATION frames behind one HEADERS frame.
+  public var continuations: Int = 8
+
+  /// The defaults.
+  public init() {}
+}

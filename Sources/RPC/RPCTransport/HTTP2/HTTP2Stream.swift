@@ -1,0 +1,144 @@
+import CNghttp2
+import Glibc
+
+/// What happens on a stream. Called on the connection's loop, inside nghttp2: handlers may submit, write and reset, and
+/// nothing of this waits.
+public protocol HTTP2StreamHandler: AnyObject {
+  /// The first headers have come.
+  func received(headers: HeaderBlock, endStream: Bool)
+  /// Data have come; they count against the windows until `HTTP2Stream.consume`.
+  func received(data: UnsafeRawBufferPointer)
+  /// The peer has sent its last; with trailers, or without.
+  func receivedEnd(trailers: HeaderBlock?)
+  /// Less is queued than `HTTP2Stream.lowWaterBytes` again, after `isCongested` was true.
+  func becameWritable()
+  /// The stream is gone; 0 is a regular end. Always the last call.
+  func closed(errorCode: UInt32)
+}
+
+/// One stream of a connection. Confined to the connection's loop.
+public final class HTTP2Stream {
+  /// More queued bytes than this are congestion.
+  public static let highWaterBytes = 65_536
+  /// Congestion ends below this.
+  public static let lowWaterBytes = 16_384
+
+  private enum Ending {
+    case open
+    case data
+    case trailers(HeaderBlock)
+  }
+
+  /// Its number on the connection; -1 until nghttp2 has given one.
+  public internal(set) var id: Int32
+  /// Who is told what happens.
+  public var handler: (any HTTP2StreamHandler)?
+  /// The connection; nil when the stream has ended, which breaks the cycle with the connection's table.
+  public internal(set) var connection: HTTP2Connection?
+  /// Why the connection broke, if that is how the stream ended.
+  public internal(set) var abortReason: String?
+  /// Whether the headers, data and trailers of the reply are all queued.
+  public private(set) var isFinished = false
+  /// Bytes queued and not yet handed to the connection.
+  public private(set) var queuedBytes = 0
+  /// Headers of the frame that is being read.
+  var incoming = HeaderBlock()
+  var hasReceivedHeaders = false
+  private var chunks: [[UInt8]] = []
+  private var firstChunk = 0
+  private var offset = 0
+  private var ending = Ending.open
+  private var isDeferred = false
+  private var wasCongested = false
+
+  init(id: Int32, connection: HTTP2Connection) {
+    self.id = id
+    self.connection = connection
+  }
+
+  /// Whether more is queued than the peer takes.
+  public var isCongested: Bool {
+    if queuedBytes > HTTP2Stream.highWaterBytes { wasCongested = true }
+    return wasCongested
+  }
+
+  /// Queues data. Empty data and data after the end are ignored.
+  public func write(_ bytes: [UInt8]) {
+    guard !bytes.isEmpty, !isFinished else { return }
+    chunks.append(bytes)
+    queuedBytes += bytes.count
+    resume()
+  }
+
+  /// Ends the stream behind the data that are queued, with trailers or without.
+  public func finish(trailers: HeaderBlock? = nil) {
+    guard !isFinished else { return }
+    isFinished = true
+    ending = trailers.map { .trailers($0) } ?? .data
+    resume()
+  }
+
+  /// Sends a server's headers; data and the end follow by `write` and `finish`, unless this is all.
+  public func respond(_ headers: HeaderBlock, endStream: Bool = false) {
+    if endStream { isFinished = true }
+    connection?.submitResponse(self, headers, endStream: endStream)
+  }
+
+  /// Ends the stream at once in both directions with an HTTP/2 error code.
+  public func reset(_ errorCode: UInt32) {
+    isFinished = true
+    connection?.submitReset(self, errorCode)
+  }
+
+  /// Gives the peer credit for so many bytes that have been dealt with.
+  public func consume(_ count: Int) {
+    if count > 0 { connection?.consume(self, count) }
+  }
+
+  private func resume() {
+    guard isDeferred else { return }
+    isDeferred = false
+    connection?.resume(self)
+  }
+
+  /// nghttp2 wants the next bytes of the body.
+  func fill(_ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int, _ flags: UnsafeMutablePointer<UInt32>) -> Int {
+    var filled = 0
+    while filled < capacity, firstChunk < chunks.count {
+      let count = min(capacity - filled, chunks[firstChunk].count - offset)
+      chunks[firstChunk].withUnsafeBufferPointer { chunk in
+        if let base = chunk.baseAddress { _ = memcpy(buffer + filled, base + offset, count) }
+      }
+      filled += count
+      offset += count
+      if offset == chunks[firstChunk].count {
+        chunks[firstChunk] = []
+        firstChunk += 1
+        offset = 0
+      }
+    }
+    if firstChunk == chunks.count {
+      chunks.removeAll(keepingCapacity: true)
+      firstChunk = 0
+    }
+    queuedBytes -= filled
+    if wasCongested, queuedBytes < HTTP2Stream.lowWaterBytes {
+      wasCongested = false
+      handler?.becameWritable()
+    }
+    guard queuedBytes == 0 else { return filled }
+    switch ending {
+    case .open:
+      if filled == 0 {
+        isDeferred = true
+        return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+      }
+    case .data:
+      flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+    case .trailers(let trailers):
+      flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue | NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+      connection?.submitTrailers(self, trailers)
+    }
+    return filled
+  }
+}

@@ -1,0 +1,54 @@
+import COpenSSL
+import Glibc
+
+/// A listening socket. One for all loops and without SO_REUSEPORT, which would hide that a port is in use; an accepted
+/// connection goes to the loop that has the fewest and stays there.
+final class Listener: PollHandler {
+  /// Connections that the kernel holds until they are accepted.
+  private static let backlog: Int32 = 1_024
+  /// Most connections accepted in one turn.
+  private static let acceptsPerTurn = 64
+
+  private(set) var port = 0
+  private let shares: [ServerShare]
+  private let loop: EventLoop
+  private let maximumConnections: Int
+
+  init(_ configuration: Server.Configuration, shares: [ServerShare], loop: EventLoop) throws(TransportError) {
+    self.shares = shares
+    self.loop = loop
+    maximumConnections = configuration.maximumConnections
+    guard let address = SocketAddress.resolve(host: configuration.host, port: configuration.port).first else {
+      throw .badAddress("\(configuration.host):\(configuration.port)")
+    }
+    let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw .system("cannot make a socket", errno) }
+    super.init(descriptor: descriptor)
+    var one: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+    guard address.withPointer({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, Listener.backlog) == 0 else {
+      let code = errno
+      close(descriptor)
+      if code == EADDRINUSE { throw .portInUse(host: configuration.host, port: configuration.port) }
+      throw .system("cannot listen on \(configuration.host):\(configuration.port)", code)
+    }
+    port = SocketAddress.local(of: descriptor)?.port ?? configuration.port
+    loop.watch(self, EPOLLIN.rawValue)
+  }
+
+  func stopListening() { loop.forget(self) }
+
+  override func ready(_ events: UInt32) {
+    for _ in 0..<Listener.acceptsPerTurn {
+      var address = SocketAddress()
+      let accepted = address.withMutablePointer { mainstay_accept(descriptor, $0, $1) }
+      guard accepted >= 0 else { return }
+      let open = shares.reduce(0) { $0 + $1.connectionCount }
+      guard open < maximumConnections, let share = shares.min(by: { $0.connectionCount < $1.connectionCount }) else {
+        close(accepted)
+        continue
+      }
+      share.take(accepted, address: address.description)
+    }
+  }
+}

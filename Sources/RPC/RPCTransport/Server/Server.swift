@@ -1,0 +1,91 @@
+import COpenSSL
+import Core
+import Glibc
+import RPCCore
+
+/// What answers the streams of a server: gRPC, or the gateway.
+public protocol StreamAcceptor: Sendable {
+  /// Answers a stream, on the loop of its connection; nil refuses it.
+  func accept(_ stream: HTTP2Stream, peer: Peer, loop: EventLoop) -> (any HTTP2StreamHandler)?
+}
+
+/// Listens on one address with TLS and HTTP/2, and shares its connections out among the event loops.
+public final class Server: Sendable {
+  /// How a server listens.
+  public struct Configuration: Sendable {
+    /// IP address or name to listen on.
+    public var host: String
+    /// 0 takes a free port.
+    public var port: Int
+    /// Certificates.
+    public var tls: TLSConfiguration
+    /// Limits of each connection.
+    public var limits: HTTP2Limits
+    /// Connections at once; more are closed as they come.
+    public var maximumConnections: Int
+
+    /// How a server listens.
+    public init(
+      host: String, port: Int, tls: TLSConfiguration, limits: HTTP2Limits = .init(), maximumConnections: Int = 20_000
+    ) {
+      self.host = host
+      self.port = port
+      self.tls = tls
+      self.limits = limits
+      self.maximumConnections = maximumConnections
+    }
+  }
+
+  private let listener: LoopBound<Listener>
+  private let shares: [ServerShare]
+  private let first: EventLoop
+  /// The address, as it was given.
+  public let host: String
+  /// The port, also if a free one was asked for.
+  public let port: Int
+
+  /// Listens at once. Throws with a clear line if the port is in use or a certificate cannot be read.
+  public init(_ configuration: Configuration, acceptor: any StreamAcceptor, group: EventLoopGroup) async throws {
+    let context = try TLSContext(configuration.tls, role: .server)
+    let shares = group.loops.map { loop in
+      ServerShare(loop: loop, context: context, acceptor: acceptor, limits: configuration.limits)
+    }
+    self.shares = shares
+    first = group.first
+    host = configuration.host
+    let bound: (listener: LoopBound<Listener>, port: Int) = try await group.first.run {
+      let listener = try Listener(configuration, shares: shares, loop: group.first)
+      return (LoopBound(listener, on: group.first), listener.port)
+    }
+    listener = bound.listener
+    port = bound.port
+  }
+
+  /// Takes no more connections, tells clients to go elsewhere, waits for running calls to end, at most so long, then closes
+  /// what is left.
+  public func shutdown(grace: Duration) async {
+    let (listener, shares, first) = (listener, shares, first)
+    _ = try? await first.run {
+      listener.value.stopListening()
+      for share in shares { share.forEach { $0.http2?.announceShutdown() } }
+      // Streams that crossed the announcement on their way are still taken (RFC 9113, 6.8).
+      try? await first.sleep(for: .milliseconds(100))
+      for share in shares {
+        share.forEach {
+          $0.http2?.refuseStreams()
+          $0.closeWhenDone()
+        }
+      }
+      let deadline = Deadline(after: grace, clock: first.clock)
+      while shares.contains(where: { $0.connectionCount > 0 }),
+        deadline.remainingNanoseconds(at: first.clock.monotonicNanoseconds()) > 0
+      {
+        try? await first.sleep(for: .milliseconds(10))
+      }
+      for share in shares { share.forEach { $0.close("the server is stopping") } }
+    }
+  }
+
+  /// Connections now.
+  public var connectionCount: Int { shares.reduce(0) { $0 + $1.connectionCount } }
+}

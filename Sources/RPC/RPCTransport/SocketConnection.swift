@@ -1,0 +1,235 @@
+import COpenSSL
+import Core
+import Glibc
+import RPCCore
+
+/// Who is told about a socket's connection. Called on its loop.
+protocol SocketConnectionOwner: AnyObject {
+  /// TLS and HTTP/2 stand.
+  func connectionIsReady(_ connection: SocketConnection)
+  /// The peer has opened a stream; nil refuses it.
+  func connection(_ connection: SocketConnection, opened stream: HTTP2Stream) -> (any HTTP2StreamHandler)?
+  /// The peer takes no more streams.
+  func connectionReceivedGoAway(_ connection: SocketConnection)
+  /// The end: why, in words. Always the last call.
+  func connectionClosed(_ connection: SocketConnection, reason: String)
+}
+
+/// A socket with TLS around an HTTP/2 connection: carries bytes both ways and keeps none while the peer reads.
+final class SocketConnection: PollHandler {
+  private enum Phase {
+    case connecting
+    case handshaking
+    case open
+    case closed
+  }
+
+  /// Most reads of one turn, so that one busy connection does not starve the others of its loop.
+  private static let readsPerTurn = 16
+  /// Output is packed until a TLS record is full.
+  private static let recordBytes = 16_384
+  /// How long TCP and TLS may take together.
+  private static let handshakeNanoseconds: UInt64 = 10_000_000_000
+
+  let loop: EventLoop
+  let address: String
+  private(set) var http2: HTTP2Connection?
+  private(set) var peer: Peer
+  private let tls: TLSStream
+  private let role: HTTP2Role
+  private let limits: HTTP2Limits
+  private var owner: (any SocketConnectionOwner)?
+  private var phase: Phase
+  private var handshakeTimer: LoopTimer?
+  /// Output that the socket did not take.
+  private var unsent: [UInt8] = []
+  private var unsentOffset = 0
+  private var closesWhenDone = false
+  /// Whether the peer has answered anything: until then its end may be a refusal of our certificate.
+  private(set) var hasReceived = false
+
+  /// Takes over a socket that is connected, or still connecting.
+  init?(
+    loop: EventLoop, descriptor: Int32, address: String, context: TLSContext, serverName: String?, limits: HTTP2Limits,
+    isConnecting: Bool, owner: any SocketConnectionOwner
+  ) {
+    guard let tls = TLSStream(context, descriptor: descriptor, serverName: serverName) else { return nil }
+    self.loop = loop
+    self.address = address
+    self.tls = tls
+    self.limits = limits
+    self.owner = owner
+    role = context.role
+    phase = isConnecting ? .connecting : .handshaking
+    peer = Peer(address: address, certificate: nil)
+    super.init(descriptor: descriptor)
+    var one: Int32 = 1
+    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    loop.watch(self, isConnecting ? EPOLLOUT.rawValue : EPOLLIN.rawValue)
+    handshakeTimer = loop.schedule(afterNanoseconds: SocketConnection.handshakeNanoseconds) { [weak self] in
+      self?.close("no TLS handshake within 10 seconds")
+    }
+    if role == .client, !isConnecting { ready(EPOLLIN.rawValue) }
+  }
+
+  override func ready(_ events: UInt32) {
+    switch phase {
+    case .connecting: finishConnecting()
+    case .handshaking: handshake()
+    case .open:
+      if events & EPOLLOUT.rawValue != 0 { flush() }
+      if phase == .open, events & ~EPOLLOUT.rawValue != 0 { readAll() }
+    case .closed: break
+    }
+  }
+
+  /// Closes at once.
+  func close(_ reason: String) {
+    guard phase != .closed else { return }
+    if phase == .open { tls.shutdown() }
+    phase = .closed
+    if let handshakeTimer { loop.cancel(handshakeTimer) }
+    loop.forget(self)
+    let owner = owner
+    self.owner = nil
+    http2?.abort(reason)
+    owner?.connectionClosed(self, reason: reason)
+  }
+
+  /// Closes when all streams have ended and all output has gone.
+  func closeWhenDone() {
+    closesWhenDone = true
+    loop.markDirty(self)
+  }
+
+  private func finishConnecting() {
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
+    guard code == 0 else { return close(String(cString: strerror(code))) }
+    phase = .handshaking
+    handshake()
+  }
+
+  private func handshake() {
+    switch tls.handshake() {
+    case .wantsRead: watch(EPOLLIN.rawValue)
+    case .wantsWrite: watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
+    case .ended: close("connection closed during the TLS handshake")
+    case .failed(let reason): close("TLS handshake failed: \(reason)")
+    case .done: open()
+    }
+  }
+
+  private func open() {
+    if let handshakeTimer { loop.cancel(handshakeTimer) }
+    handshakeTimer = nil
+    guard let http2 = HTTP2Connection(role: role, limits: limits) else { return close("out of memory") }
+    self.http2 = http2
+    http2.delegate = self
+    peer = Peer(address: address, certificate: tls.peerCertificate)
+    phase = .open
+    watch(EPOLLIN.rawValue)
+    loop.markDirty(self)
+    owner?.connectionIsReady(self)
+    // The peer's first bytes may have been read together with the end of its handshake.
+    if phase == .open { readAll() }
+  }
+
+  private func readAll() {
+    for _ in 0..<SocketConnection.readsPerTurn {
+      guard let http2, phase == .open else { return }
+      switch tls.read(loop.scratch) {
+      case .done(let count):
+        hasReceived = true
+        guard http2.receive(UnsafeRawBufferPointer(rebasing: loop.scratch[0..<count])) else {
+          flush()
+          return close("the peer broke the HTTP/2 protocol")
+        }
+      case .wantsRead: return
+      case .wantsWrite: return watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
+      case .ended: return close("connection closed by the peer")
+      case .failed(let reason): return close(reason)
+      }
+    }
+    // OpenSSL may hold more than the socket does, so epoll alone would not bring us back.
+    loop.again(self)
+  }
+
+  override func flush() {
+    guard phase == .open, let http2 else { return }
+    while true {
+      if unsent.isEmpty {
+        guard let count = fill(http2) else { return close("the peer broke the HTTP/2 protocol") }
+        if count == 0 { break }
+        guard send(UnsafeRawBufferPointer(rebasing: loop.scratch[0..<count]), keepRest: true) else { return }
+      } else {
+        let waiting = unsent
+        guard waiting.withUnsafeBytes({ send(UnsafeRawBufferPointer(rebasing: $0[unsentOffset...]), keepRest: false) })
+        else { return }
+      }
+    }
+    if interest & EPOLLOUT.rawValue != 0 { watch(EPOLLIN.rawValue) }
+    if http2.isDone || closesWhenDone && http2.activeStreams == 0 { close("connection done") }
+  }
+
+  /// Packs output into the loop's scratch space until a record is full; nil if the connection is broken.
+  private func fill(_ http2: HTTP2Connection) -> Int? {
+    var count = 0
+    while count < SocketConnection.recordBytes {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: loop.scratch[count...])
+      guard let piece = http2.nextOutput(rest) else { return nil }
+      if piece == 0 { break }
+      count += piece
+    }
+    return count
+  }
+
+  /// Writes all, or keeps the rest for when the socket takes it; false when it does not, or has failed.
+  private func send(_ bytes: UnsafeRawBufferPointer, keepRest: Bool) -> Bool {
+    var sent = 0
+    while sent < bytes.count {
+      switch tls.write(UnsafeRawBufferPointer(rebasing: bytes[sent...])) {
+      case .done(let count): sent += count
+      case .wantsRead, .wantsWrite:
+        if keepRest {
+          unsent = Array(bytes[sent...])
+          unsentOffset = 0
+        } else {
+          unsentOffset += sent
+        }
+        watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
+        return false
+      case .ended:
+        close("connection closed by the peer")
+        return false
+      case .failed(let reason):
+        close(reason)
+        return false
+      }
+    }
+    if !keepRest {
+      unsent = []
+      unsentOffset = 0
+    }
+    return true
+  }
+
+  private func watch(_ wanted: UInt32) {
+    if interest != wanted { loop.watch(self, wanted) }
+  }
+}
+
+extension SocketConnection: HTTP2ConnectionDelegate {
+  func connectionNeedsFlush() { loop.markDirty(self) }
+
+  func connectionOpened(_ stream: HTTP2Stream) -> (any HTTP2StreamHandler)? {
+    owner?.connection(self, opened: stream)
+  }
+
+  func connectionReceivedGoAway() { owner?.connectionReceivedGoAway(self) }
+
+  func connectionClosedStream() {
+    if closesWhenDone { loop.markDirty(self) }
+  }
+}

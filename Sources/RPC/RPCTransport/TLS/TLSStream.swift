@@ -1,0 +1,103 @@
+import COpenSSL
+import Glibc
+import RPCCore
+
+/// TLS over one socket, without waiting. Confined to its loop.
+final class TLSStream {
+  /// What an operation came to.
+  enum Outcome {
+    case done(Int)
+    /// Try again when the socket can be read.
+    case wantsRead
+    /// Try again when the socket can be written.
+    case wantsWrite
+    /// The peer has ended the connection regularly.
+    case ended
+    case failed(String)
+  }
+
+  private let pointer: OpaquePointer
+
+  /// TLS on a connected socket; the client checks the server's certificate against `serverName`, a DNS name or IP address.
+  init?(_ context: TLSContext, descriptor: Int32, serverName: String?) {
+    guard let pointer = SSL_new(context.pointer) else { return nil }
+    self.pointer = pointer
+    SSL_set_fd(pointer, descriptor)
+    switch context.role {
+    case .server: SSL_set_accept_state(pointer)
+    case .client:
+      SSL_set_connect_state(pointer)
+      if let serverName {
+        // An IP address is matched with the certificate's addresses and not sent as a name (RFC 6066).
+        if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(pointer), serverName) != 1 {
+          SSL_set1_host(pointer, serverName)
+          _ = mainstay_set_server_name(pointer, serverName)
+        }
+      }
+    }
+  }
+
+  deinit { SSL_free(pointer) }
+
+  func handshake() -> Outcome {
+    ERR_clear_error()
+    return outcome(SSL_do_handshake(pointer))
+  }
+
+  func read(_ buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+    ERR_clear_error()
+    return outcome(SSL_read(pointer, buffer.baseAddress, Int32(buffer.count)))
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+    ERR_clear_error()
+    return outcome(SSL_write(pointer, bytes.baseAddress, Int32(bytes.count)))
+  }
+
+  /// Tells the peer that nothing follows.
+  func shutdown() {
+    ERR_clear_error()
+    SSL_shutdown(pointer)
+    ERR_clear_error()
+  }
+
+  /// The peer's certificate; it has been verified if there is one.
+  var peerCertificate: PeerCertificate? {
+    guard let certificate = SSL_get0_peer_certificate(pointer), let subject = X509_get_subject_name(certificate) else {
+      return nil
+    }
+    return PeerCertificate(
+      commonName: text(subject, NID_commonName), organizationalUnit: text(subject, NID_organizationalUnitName))
+  }
+
+  private func text(_ name: OpaquePointer, _ identifier: Int32) -> String {
+    let index = X509_NAME_get_index_by_NID(name, identifier, -1)
+    guard index >= 0, let entry = X509_NAME_get_entry(name, index), let data = X509_NAME_ENTRY_get_data(entry) else {
+      return ""
+    }
+    var utf8: UnsafeMutablePointer<UInt8>?
+    let length = ASN1_STRING_to_UTF8(&utf8, data)
+    guard length >= 0, let utf8 else { return "" }
+    defer { CRYPTO_free(utf8, nil, 0) }
+    return String(decoding: UnsafeBufferPointer(start: utf8, count: Int(length)), as: UTF8.self)
+  }
+
+  private func outcome(_ result: Int32) -> Outcome {
+    if result > 0 { return .done(Int(result)) }
+    let systemError = errno
+    switch SSL_get_error(pointer, result) {
+    case SSL_ERROR_WANT_READ: return .wantsRead
+    case SSL_ERROR_WANT_WRITE: return .wantsWrite
+    case SSL_ERROR_ZERO_RETURN: return .ended
+    case SSL_ERROR_SYSCALL:
+      return .failed(systemError == 0 ? "connection cut" : String(cString: strerror(systemError)))
+    default:
+      let verification = SSL_get_verify_result(pointer)
+      guard verification == X509_V_OK || SSL_get0_peer_certificate(pointer) == nil else {
+        _ = lastTLSError()
+        return .failed("the peer's certificate is not accepted: " + String(cString: X509_verify_cert_error_string(verification)))
+      }
+      return .failed(lastTLSError())
+    }
+  }
+}
