@@ -22,6 +22,9 @@ public struct EventLoopGroup: Sendable {
     self.loops = loops
   }
 
+  /// The loop that this code runs on; nil if it runs on none of these.
+  public var current: EventLoop? { loops.first { $0.isCurrent } }
+
   /// Ends all loops.
   public func stop() {
     for loop in loops { loop.stop() }

@@ -1,0 +1,109 @@
+import API
+import RPCCore
+import RPCTransport
+
+/// The server side of gRPC's interop tests (interop-test-descriptions.md of gRPC).
+struct TestService: TestingTestServiceHandler {
+  /// Largest body that a reply is asked for.
+  private static let maximumBodyBytes: Int32 = 4_000_000
+  let loops: EventLoopGroup
+
+  func emptyCall(_ request: TestingEmpty, _ context: ServerContext) async throws -> TestingEmpty {
+    echoMetadata(context)
+    return TestingEmpty()
+  }
+
+  func unaryCall(_ request: TestingSimpleRequest, _ context: ServerContext) async throws -> TestingSimpleResponse {
+    echoMetadata(context)
+    try throwStatus(request.responseStatus)
+    var response = TestingSimpleResponse()
+    response.payload = try payload(request.responseSize)
+    return response
+  }
+
+  func cacheableUnaryCall(
+    _ request: TestingSimpleRequest, _ context: ServerContext
+  ) async throws -> TestingSimpleResponse {
+    try await unaryCall(request, context)
+  }
+
+  func streamingOutputCall(
+    _ request: TestingStreamingOutputCallRequest, _ responses: ResponseWriter<TestingStreamingOutputCallResponse>,
+    _ context: ServerContext
+  ) async throws {
+    try await answer(request, responses)
+    try throwStatus(request.responseStatus)
+  }
+
+  func streamingInputCall(
+    _ requests: RequestReader<TestingStreamingInputCallRequest>, _ context: ServerContext
+  ) async throws -> TestingStreamingInputCallResponse {
+    var response = TestingStreamingInputCallResponse()
+    while let request = try await requests.next() {
+      response.aggregatedPayloadSize &+= Int32(clamping: request.payload?.body.count ?? 0)
+    }
+    return response
+  }
+
+  func fullDuplexCall(
+    _ requests: RequestReader<TestingStreamingOutputCallRequest>,
+    _ responses: ResponseWriter<TestingStreamingOutputCallResponse>, _ context: ServerContext
+  ) async throws {
+    echoMetadata(context)
+    while let request = try await requests.next() {
+      try throwStatus(request.responseStatus)
+      try await answer(request, responses)
+    }
+  }
+
+  func halfDuplexCall(
+    _ requests: RequestReader<TestingStreamingOutputCallRequest>,
+    _ responses: ResponseWriter<TestingStreamingOutputCallResponse>, _ context: ServerContext
+  ) async throws {
+    var held: [TestingStreamingOutputCallRequest] = []
+    while let request = try await requests.next() {
+      guard held.count < 1_024 else { throw RPCError(.resourceExhausted, "at most 1,024 requests in one call") }
+      held.append(request)
+    }
+    for request in held { try await answer(request, responses) }
+  }
+
+  func unimplementedCall(_ request: TestingEmpty, _ context: ServerContext) async throws -> TestingEmpty {
+    throw RPCError(.unimplemented, "this method is not implemented by any server")
+  }
+
+  private func answer(
+    _ request: TestingStreamingOutputCallRequest, _ responses: ResponseWriter<TestingStreamingOutputCallResponse>
+  ) async throws {
+    for parameters in request.responseParameters {
+      if parameters.intervalUs > 0 { try await loops.current?.sleep(for: .microseconds(Int64(parameters.intervalUs))) }
+      var response = TestingStreamingOutputCallResponse()
+      response.payload = try payload(parameters.size)
+      try await responses.write(response)
+    }
+  }
+
+  private func payload(_ size: Int32) throws -> TestingPayload {
+    guard (0...TestService.maximumBodyBytes).contains(size) else {
+      throw RPCError.badRequest([FieldViolation("response_size", "0 to \(TestService.maximumBodyBytes) bytes")])
+    }
+    var payload = TestingPayload()
+    payload.body = [UInt8](repeating: 0, count: Int(size))
+    return payload
+  }
+
+  private func throwStatus(_ status: TestingEchoStatus?) throws {
+    guard let status, status.code != 0 else { return }
+    throw RPCError(StatusCode(rawValue: Int(status.code)) ?? .unknown, status.message)
+  }
+
+  /// Sends back what the case custom_metadata sends.
+  private func echoMetadata(_ context: ServerContext) {
+    for value in context.metadata.values("x-grpc-test-echo-initial") {
+      context.initialMetadata.add("x-grpc-test-echo-initial", String(decoding: value, as: UTF8.self))
+    }
+    for value in context.metadata.values("x-grpc-test-echo-trailing-bin") {
+      context.trailingMetadata.addBinary("x-grpc-test-echo-trailing-bin", value)
+    }
+  }
+}
