@@ -55,7 +55,7 @@ let package = Package(
     layer("Core", "Core"),
 
     // Messages
-    layer("Protobuf", "Protobuf/Runtime", ["CProtobufC"]),
+    layer("Protobuf", "Protobuf/Runtime", ["Core", "CProtobufC"]),
     program("mainstay-protogen", "Protobuf/Generator", ["Protobuf"]),
     .target(name: "CAPI", dependencies: ["CProtobufC"], path: "Sources/API/CAPI"),
     layer("API", "API/API", ["CAPI", "Protobuf", "RPCCore"]),

@@ -35,7 +35,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
 }
 
 /// A number with leading zeros; digits beyond the width are kept.
-func decimal(_ number: Int, digits: Int) -> String {
+public func decimal(_ number: Int, digits: Int) -> String {
   let text = String(number)
   return text.count >= digits ? text : String(repeating: "0", count: digits - text.count) + text
 }

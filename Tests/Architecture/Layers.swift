@@ -7,7 +7,7 @@ enum Layers {
     "CAPI": ["CProtobufC"],
 
     "Core": [],
-    "Protobuf": ["CProtobufC"],
+    "Protobuf": ["Core", "CProtobufC"],
     "mainstay-protogen": ["Protobuf"],
     "API": ["CAPI", "CProtobufC", "Protobuf", "RPCCore"],
 

@@ -25,13 +25,13 @@ struct Generation {
       ("\(cModule)/include/\(cModule).h", c.header),
       ("\(cModule)/include/module.modulemap", c.moduleMap),
       ("\(cModule)/descriptor_set.c", c.descriptorSet),
-      ("\(module)/\(module)Descriptors.swift", descriptors),
+      ("\(module)/\(module)Descriptors.pb.swift", descriptors),
     ]
     let recursion = Recursion(pool: pool)
     for file in pool.files where stripped.fileNames.contains(file.name) {
       // One folder, since a Swift module cannot have two files of one name.
       let name = file.name.dropLast(".proto".count).map { $0 == "/" ? "_" : $0 }
-      files.append(("\(module)/\(String(name)).swift", swift(file, recursion)))
+      files.append(("\(module)/\(String(name)).pb.swift", swift(file, recursion)))
     }
     return files
   }

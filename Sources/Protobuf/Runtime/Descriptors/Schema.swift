@@ -59,9 +59,42 @@ public struct ProtoOneof: Sendable {
 
 /// What a field holds. Raw values are those of FieldDescriptorProto.Type.
 public enum ProtoFieldType: Int, Sendable {
+  /// 64-bit floating point; the others below are named like the proto keyword.
   case double = 1
-  case float, int64, uint64, int32, fixed64, fixed32, bool, string, group, message, bytes, uint32, enumeration
-  case sfixed32, sfixed64, sint32, sint64
+  /// 32-bit floating point.
+  case float
+  /// Signed, as a varint.
+  case int64
+  /// Unsigned, as a varint.
+  case uint64
+  /// Signed, as a varint.
+  case int32
+  /// Unsigned, eight bytes.
+  case fixed64
+  /// Unsigned, four bytes.
+  case fixed32
+  /// True or false.
+  case bool
+  /// UTF-8 text.
+  case string
+  /// A message between marks; proto2 only and not supported.
+  case group
+  /// A message.
+  case message
+  /// Any bytes.
+  case bytes
+  /// Unsigned, as a varint.
+  case uint32
+  /// A number with a name.
+  case enumeration
+  /// Signed, four bytes.
+  case sfixed32
+  /// Signed, eight bytes.
+  case sfixed64
+  /// Signed, as a zigzag varint.
+  case sint32
+  /// Signed, as a zigzag varint.
+  case sint64
 
   /// Wire type of one value: 0 varint, 1 eight bytes, 2 with a length, 5 four bytes.
   public var wireType: Int {
@@ -142,8 +175,11 @@ public struct ProtoService: Sendable {
 public struct ProtoMethod: Sendable {
   /// What may be done with a call whose outcome is not known. Raw values as in google.protobuf.MethodOptions.
   public enum Idempotency: Int, Sendable {
+    /// Do not send it twice.
     case unknown = 0
+    /// Reads only.
     case noSideEffects = 1
+    /// May be sent again.
     case idempotent = 2
   }
 

@@ -1,0 +1,53 @@
+/// JSON as it was read. Numbers stay text, since protobuf's 64-bit integers do not fit into a Double.
+indirect enum JSONValue: Equatable {
+  case null
+  case bool(Bool)
+  case number(String)
+  case string(String)
+  case array([JSONValue])
+  /// In the order of the text; names are unique.
+  case object([Member])
+
+  struct Member: Equatable {
+    let name: String
+    let value: JSONValue
+  }
+
+  /// For messages to people.
+  var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a boolean"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+}
+
+/// JSON that is not the JSON form of the message, or a message without a JSON form.
+public struct JSONFailure: Error, Equatable, CustomStringConvertible {
+  /// Where: field names, "[2]" for an element, "[\"key\"]" for a map's value; empty for the message itself.
+  public let path: String
+  /// What is wrong.
+  public let reason: String
+
+  init(_ reason: String, path: String = "") { (self.path, self.reason) = (path, reason) }
+
+  /// For example "party.phones[2]: expected a string, found a number".
+  public var description: String { path.isEmpty ? reason : "\(path): \(reason)" }
+
+  /// The same, seen from a field further out.
+  func inside(_ name: String) -> JSONFailure {
+    let separator = path.isEmpty || path.hasPrefix("[") ? "" : "."
+    return JSONFailure(reason, path: name + separator + path)
+  }
+}
+
+/// Runs the body and puts a name before the path of what it throws.
+func naming<Result>(
+  _ name: @autoclosure () -> String, _ body: () throws(JSONFailure) -> Result
+) throws(JSONFailure) -> Result {
+  do throws(JSONFailure) { return try body() } catch { throw error.inside(name()) }
+}
