@@ -24,6 +24,7 @@ public protocol Database: Sendable {
   /// Throws `StorageError`: `.conflict` when a precondition of the batch does not hold, `.overloaded` when the lane's
   /// queue is full, and so on; `CancellationError` when the task is cancelled before the batch has started. Once
   /// started a batch runs to its end, cancelled or not.
+  @discardableResult
   func commit(_ batch: Batch, lane: WriteLane) async throws -> BatchReceipt
 
   /// The rows that a statement which only reads gives. No snapshot outlives the call.

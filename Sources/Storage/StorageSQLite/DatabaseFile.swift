@@ -33,9 +33,12 @@ final class DatabaseFile: Sendable {
     Glibc.close(file)
   }
 
-  deinit { Glibc.close(lock) }
+  deinit {
+    unlock()
+    Glibc.close(lock)
+  }
 
-  /// Lets the next process in.
+  /// Lets the next process in. Said aloud, because a process that is just being spawned shares the lock until its exec.
   func unlock() { flock(lock, LOCK_UN) }
 
   /// Sees that the file is ours or new, and marks a new one. The journal mode, which is kept in the file, is set only

@@ -57,6 +57,7 @@ public final class SQLiteDatabase: Database {
   public var statistics: WriterStatistics { writer.statistics }
 
   /// See `Database.commit`.
+  @discardableResult
   public func commit(_ batch: Batch, lane: WriteLane) async throws -> BatchReceipt {
     try await writer.commit(batch, lane: lane)
   }
