@@ -28,8 +28,9 @@ extension HouseRules {
         default: break
         }
       }
+      guard braces == 0, parentheses == 0 else { continue }
       let leadsOn = index + 1 < code.count && code[index + 1].contains(/^\s*(?:->|where\b|async\b|throws\b|\{)/)
-      if braces == 0, parentheses == 0, !leadsOn { return nil }
+      if !leadsOn { return nil }
     }
     return nil
   }
@@ -61,12 +62,16 @@ extension HouseRules {
     case publicProtocol, other
 
     init(declaredBy line: String) {
-      self = line.contains(/\bpublic\s+(?:\w+\s+)*protocol\b/) ? .publicProtocol : .other
+      let mayBeProtocol = line.contains("protocol ")
+      self = mayBeProtocol && line.contains(/\bpublic\s+(?:\w+\s+)*protocol\b/) ? .publicProtocol : .other
     }
   }
 
   private static func needsDocument(_ line: String, in block: Block?) -> Bool {
-    if line.contains(/^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:public|open)\s+(?!import\b|extension\b)/) { return true }
+    let mayBePublic = line.contains("public ") || line.contains("open ")
+    if mayBePublic, line.contains(/^\s*(?:@\w+(?:\([^)]*\))?\s+)*(?:public|open)\s+(?!import\b|extension\b)/) {
+      return true
+    }
     guard block == .publicProtocol else { return false }
     return line.contains(/^\s*(?:static\s+|mutating\s+)*(?:func|var|init|subscript|associatedtype)\b/)
   }

@@ -66,6 +66,7 @@ enum Layers {
 
   /// "Core" for `import Core`, `@testable import Core`, `public import struct Core.Money`.
   static func importedModule(_ line: String) -> String? {
+    guard line.contains("import ") else { return nil }
     let pattern =
       /^\s*(?:@\w+\s+)*(?:(?:public|package|internal|fileprivate|private)\s+)?import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias)\s+)?(\w+)/
     return line.firstMatch(of: pattern).map { String($0.1) }

@@ -17,10 +17,12 @@ enum Repository {
     try String(contentsOf: root.appending(path: path), encoding: .utf8)
   }
 
-  /// The hand-written Swift files below Sources.
+  /// The hand-written Swift files below Sources, read once.
   static func sources() throws -> [SourceText] {
-    try swift(in: "Sources")
+    try cachedSources.get()
   }
+
+  private static let cachedSources = Result { try swift(in: "Sources") }
 
   /// The hand-written Swift files below a folder.
   static func swift(in folder: String) throws -> [SourceText] {

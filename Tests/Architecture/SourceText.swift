@@ -31,24 +31,31 @@ struct Violation: CustomStringConvertible, Equatable {
 
 /// Replaces comments and string contents by blanks, keeping every line break in its place.
 private struct Blanker {
-  private let input: [Character]
+  private let input: [UInt8]
   private var position = 0
-  private var output: [Character] = []
+  private var output: [UInt8] = []
+  private static let newline = UInt8(ascii: "\n")
+  private static let blank = UInt8(ascii: " ")
 
   init(_ text: String) {
-    input = Array(text)
+    input = Array(text.utf8)
     output.reserveCapacity(input.count)
   }
 
   mutating func run() -> String {
-    code(until: nil)
-    return String(output)
+    code(insideString: false)
+    return String(decoding: output, as: UTF8.self)
   }
 
-  private func at(_ offset: Int, _ text: String) -> Bool {
-    let start = position + offset
-    let wanted = Array(text)
-    return start + wanted.count <= input.count && Array(input[start..<start + wanted.count]) == wanted
+  /// The byte so far ahead; 0 behind the end.
+  private func byte(_ offset: Int = 0) -> UInt8 {
+    position + offset < input.count ? input[position + offset] : 0
+  }
+
+  private func at(_ text: StaticString, hashes: Int = 0) -> Bool {
+    let length = text.utf8CodeUnitCount
+    return (0..<length).allSatisfy { byte($0) == text.utf8Start[$0] }
+      && (0..<hashes).allSatisfy { byte(length + $0) == UInt8(ascii: "#") }
   }
 
   private mutating func keep() {
@@ -58,86 +65,80 @@ private struct Blanker {
 
   private mutating func blank(_ count: Int = 1) {
     for _ in 0..<count where position < input.count {
-      output.append(input[position].isNewline ? input[position] : " ")
+      output.append(input[position] == Self.newline ? Self.newline : Self.blank)
       position += 1
     }
   }
 
-  /// Copies code until the parenthesis that ends an interpolation, or to the end.
-  private mutating func code(until end: Character?) {
+  /// Copies code to the end, or until the parenthesis that ends an interpolation.
+  private mutating func code(insideString: Bool) {
     var depth = 0
     while position < input.count {
-      switch input[position] {
-      case "/" where at(1, "/"):
-        while position < input.count, !input[position].isNewline { blank() }
-      case "/" where at(1, "*"): blockComment()
-      case "/" where startsRegex(): regex()
-      case "\"": string(hashes: 0)
-      case "#" where literalHashes() != nil: string(hashes: literalHashes() ?? 0)
-      case "(":
-        depth += 1
+      if at("//") {
+        while position < input.count, byte() != Self.newline { blank() }
+      } else if at("/*") {
+        blockComment()
+      } else if at("/"), startsRegex() {
+        regex()
+      } else if let hashes = literalHashes() {
+        string(hashes: hashes)
+      } else {
+        if at("(") { depth += 1 }
+        if at(")") {
+          if insideString, depth == 0 { return }
+          depth -= 1
+        }
         keep()
-      case ")":
-        if depth == 0, end != nil { return }
-        depth -= 1
-        keep()
-      default: keep()
       }
     }
   }
 
   /// A slash that follows an opening or an operator and no blank divides nothing.
   private func startsRegex() -> Bool {
-    guard position + 1 < input.count, !input[position + 1].isWhitespace else { return false }
-    return output.last { $0 != " " }.map { "(,:=[{&|".contains($0) || $0.isNewline } ?? true
+    guard byte(1) != Self.blank, byte(1) != Self.newline else { return false }
+    let before = output.last { $0 != Self.blank } ?? Self.newline
+    return "(,:=[{&|\n".utf8.contains(before)
   }
 
   private mutating func regex() {
     blank()
-    while position < input.count, input[position] != "/", !input[position].isNewline {
-      blank(input[position] == "\\" ? 2 : 1)
-    }
-    if position < input.count, input[position] == "/" { blank() }
+    while position < input.count, !at("/"), !at("\n") { blank(at("\\") ? 2 : 1) }
+    if at("/") { blank() }
   }
 
   private mutating func blockComment() {
     var depth = 0
     repeat {
-      if at(0, "/*") {
-        depth += 1
-        blank(2)
-      } else if at(0, "*/") {
-        depth -= 1
-        blank(2)
-      } else {
-        blank()
-      }
+      if at("/*") { depth += 1 }
+      if at("*/") { depth -= 1 }
+      blank(at("/*") || at("*/") ? 2 : 1)
     } while depth > 0 && position < input.count
   }
 
-  /// The number of "#" here if a raw string starts, for example 2 at `##"`.
+  /// The number of "#" before a string that starts here, 0 for most; nil if none starts.
   private func literalHashes() -> Int? {
     var count = 0
-    while at(count, "#") { count += 1 }
-    return at(count, "\"") ? count : nil
+    while byte(count) == UInt8(ascii: "#") { count += 1 }
+    return byte(count) == UInt8(ascii: "\"") ? count : nil
   }
 
   private mutating func string(hashes: Int) {
-    let fence = String(repeating: "#", count: hashes)
-    let quotes = at(hashes, "\"\"\"") ? "\"\"\"" : "\""
-    blank(hashes + quotes.count)
+    blank(hashes)
+    let isMultiline = at("\"\"\"")
+    let quotes = isMultiline ? 3 : 1
+    blank(quotes)
     while position < input.count {
-      if at(0, quotes + fence) {
-        blank(quotes.count + hashes)
-        return
+      if isMultiline ? at("\"\"\"", hashes: hashes) : at("\"", hashes: hashes) {
+        return blank(quotes + hashes)
       }
-      if at(0, "\\" + fence + "(") {
-        blank(2 + hashes)
-        code(until: ")")
+      if at("\\", hashes: hashes) {
+        blank(1 + hashes)
+        if at("(") {
+          blank()
+          code(insideString: true)
+        }
         blank()
-      } else if at(0, "\\" + fence) {
-        blank(2 + hashes)
-      } else if quotes.count == 1, input[position].isNewline {
+      } else if at("\n"), !isMultiline {
         return
       } else {
         blank()
