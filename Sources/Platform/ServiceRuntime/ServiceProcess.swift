@@ -1,0 +1,188 @@
+import Core
+import Glibc
+import Logging
+import RPCCore
+import RPCTransport
+
+/// What a program gives to `ServiceProcess`: what it serves, and what runs beside.
+public struct ServiceApplication: Sendable {
+  /// What answers calls.
+  public enum Serving: Sendable {
+    /// gRPC methods; health, reflection, identity and permission are put around them.
+    case methods([MethodBinding])
+    /// Whole streams: the gateway. Given the process's health.
+    case streams(@Sendable (HealthRegistry) throws -> any StreamAcceptor)
+  }
+
+  /// What answers calls.
+  public var serving: Serving
+  /// Loops that run as long as the process does. One that throws ends the process.
+  public var background: [@Sendable () async throws -> Void]
+  /// Called last, when nothing runs any more.
+  public var close: @Sendable () -> Void
+
+  /// What a program serves.
+  public init(
+    _ serving: Serving, background: [@Sendable () async throws -> Void] = [], close: @escaping @Sendable () -> Void = {}
+  ) {
+    self.serving = serving
+    self.background = background
+    self.close = close
+  }
+}
+
+/// What a program is given to set itself up. Its work runs on the first event loop.
+public struct ServiceEnvironment: Sendable {
+  /// Its settings.
+  public let configuration: Configuration
+  /// Its event loops.
+  public let group: EventLoopGroup
+  /// Its log.
+  public let logger: Logger
+  /// Its time.
+  public let clock: SystemClock
+  /// Its random source.
+  public let random: SystemRandom
+  /// Whether permissions are checked.
+  public let access: AccessMode
+
+  /// Own certificates.
+  public func tls() throws(ConfigurationError) -> TLSConfiguration {
+    TLSConfiguration(
+      authorityPath: configuration.path("tls.authority"), certificateChainPath: configuration.path("tls.certificate"),
+      privateKeyPath: configuration.path("tls.private_key"),
+      clientVerification: try configuration.choice("tls.client_verification", TLSConfiguration.ClientVerification.self))
+  }
+}
+
+/// The life of a service's process: configuration, start, readiness, SIGTERM, drain, end.
+public enum ServiceProcess {
+  /// Runs a program until SIGTERM or SIGINT; never returns. Exit code 0 after a clean stop, 1 when it cannot serve, 2 when the
+  /// configuration or an argument is wrong; each with one line on standard error.
+  public static func run(
+    _ name: String, keys: [ConfigurationKey],
+    _ start: @escaping @Sendable (ServiceEnvironment) async throws -> ServiceApplication
+  ) async -> Never {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    let keys = ConfigurationKey.common + keys
+    do {
+      if Configuration.request(arguments) == .help { end(0, help(name, keys), to: STDOUT_FILENO) }
+      let configuration = try Configuration(arguments: arguments, environment: environmentVariables(), keys: keys)
+      let signals = try SignalWatch([SIGTERM, SIGINT])
+      let environment = try makeEnvironment(name, configuration)
+      if Configuration.request(arguments) == .check {
+        _ = try (environment.tls(), configuration.address("listen"))
+        end(0, "the configuration is valid", to: STDOUT_FILENO)
+      }
+      signals.start(on: environment.group.first)
+      try await environment.group.first.run { try await serve(name, environment, signals, start) }
+    } catch let error as ConfigurationError {
+      end(2, "mainstay-\(name): \(error)")
+    } catch {
+      end(1, "mainstay-\(name): \(error)")
+    }
+    exit(0)
+  }
+
+  private static func serve(
+    _ name: String, _ environment: ServiceEnvironment, _ signals: SignalWatch,
+    _ start: @escaping @Sendable (ServiceEnvironment) async throws -> ServiceApplication
+  ) async throws {
+    let (configuration, logger) = (environment.configuration, environment.logger)
+    let address = try configuration.address("listen")
+    let grace = try configuration.integer("shutdown_grace_seconds", in: 0...3_600)
+    let tls = try environment.tls()
+    let application = try await start(environment)
+    defer { application.close() }
+    if environment.access == .public { logger.warning("access is public: no permission is checked") }
+    let (acceptor, health) = try makeAcceptor(application, environment)
+    let server = try await Server(
+      .init(host: address.host, port: address.port, tls: tls), acceptor: acceptor, group: environment.group)
+    let background = startBackground(application, environment)
+    health.isServing = true
+    logger.info("serving", metadata: ["address": "\(server.host):\(server.port)"])
+    let signal = await signals.next()
+    logger.info("stopping", metadata: ["signal": "\(signal)"])
+    health.isServing = false
+    await server.shutdown(grace: .seconds(grace))
+    for task in background { task.cancel() }
+    for task in background { await task.value }
+    logger.info("stopped")
+  }
+
+  private static func makeAcceptor(
+    _ application: ServiceApplication, _ environment: ServiceEnvironment
+  ) throws -> (any StreamAcceptor, HealthRegistry) {
+    switch application.serving {
+    case .streams(let make):
+      let health = HealthRegistry(services: [])
+      return (try make(health), health)
+    case .methods(let methods):
+      let services = Set(methods.map(\.method.service)).sorted()
+      let health = HealthRegistry(services: services)
+      let router = try InfrastructureServices.router(methods, health: health, access: environment.access)
+      return (GRPCAcceptor(router: router, logger: environment.logger), health)
+    }
+  }
+
+  private static func startBackground(
+    _ application: ServiceApplication, _ environment: ServiceEnvironment
+  ) -> [Task<Void, Never>] {
+    application.background.map { body in
+      environment.group.first.spawn {
+        do {
+          try await body()
+        } catch is CancellationError {
+        } catch {
+          // A loop that others rely on is gone: the supervisor starts a process that has all of them.
+          if !Task.isCancelled {
+            environment.logger.critical("a background loop failed", metadata: ["cause": "\(error)"])
+            exit(1)
+          }
+        }
+      }
+    }
+  }
+
+  private static func makeEnvironment(_ name: String, _ configuration: Configuration) throws -> ServiceEnvironment {
+    let level = try configuration.choice("log_level", Logger.Level.self)
+    let loops = try configuration.integer("event_loops", in: 0...EventLoopGroup.maximumLoops)
+    let access = try configuration.choice("access", AccessMode.self)
+    let clock = SystemClock()
+    let logger = Logger(label: name) { _ in JSONLogHandler(service: name, level: level, clock: clock) }
+    let group = try EventLoopGroup(count: loops == 0 ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : loops)
+    return ServiceEnvironment(
+      configuration: configuration, group: group, logger: logger, clock: clock, random: SystemRandom(), access: access)
+  }
+
+  private static func help(_ name: String, _ keys: [ConfigurationKey]) -> String {
+    var lines = [
+      "mainstay-\(name): the \(name) of Mainstay.", "",
+      "usage: mainstay-\(name) [--config FILE] [--check-config] [--KEY VALUE …]", "",
+      "Each key stands in the file (YAML), or as MAINSTAY_KEY in the environment, or as a flag; the later counts.", "",
+    ]
+    for key in keys {
+      let value = key.defaultValue.map { $0.isEmpty ? "" : " (default \($0))" } ?? ""
+      lines.append("  \(key.flag)\(String(repeating: " ", count: max(1, 28 - key.flag.count)))\(key.summary)\(value)")
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  private static func end(_ code: Int32, _ line: String, to descriptor: Int32 = STDERR_FILENO) -> Never {
+    var text = line + "\n"
+    text.withUTF8 { _ = write(descriptor, $0.baseAddress, $0.count) }
+    exit(code)
+  }
+}
+
+/// The process's environment.
+private func environmentVariables() -> [String: String] {
+  var variables: [String: String] = [:]
+  var next = environ
+  while let entry = next.pointee {
+    let parts = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    if parts.count == 2 { variables[String(parts[0])] = String(parts[1]) }
+    next += 1
+  }
+  return variables
+}
