@@ -1,1 +1,4 @@
-// Program under construction.
+import Gateway
+import ServiceRuntime
+
+await ServiceProcess.run("gateway", keys: GatewayApplication.keys) { try await GatewayApplication.start($0) }

@@ -4,7 +4,9 @@ import Glibc
 import RPCCore
 
 /// One connection to one address, made when it is needed and made again when it breaks. Confined to its loop.
-public final class Subchannel: ConnectionSource {
+///
+/// Unchecked Sendable so that tasks of that loop may hold it; `connect` checks in debug builds that they run there.
+public final class Subchannel: ConnectionSource, @unchecked Sendable {
   private enum State {
     case idle
     case connecting(SocketConnection)

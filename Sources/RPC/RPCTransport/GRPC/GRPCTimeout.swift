@@ -1,9 +1,15 @@
 /// The header grpc-timeout: up to eight digits and a unit (PROTOCOL-HTTP2.md of gRPC).
-enum GRPCTimeout {
+public enum GRPCTimeout {
   private static let units: [(letter: UInt8, nanoseconds: UInt64)] = [
     (UInt8(ascii: "n"), 1), (UInt8(ascii: "u"), 1_000), (UInt8(ascii: "m"), 1_000_000),
     (UInt8(ascii: "S"), 1_000_000_000), (UInt8(ascii: "M"), 60_000_000_000), (UInt8(ascii: "H"), 3_600_000_000_000),
   ]
+
+  /// Nanoseconds of a header's text; nil if it is no timeout.
+  public static func nanoseconds(_ text: String) -> UInt64? {
+    var text = text
+    return text.withUTF8 { parse(UnsafeRawBufferPointer($0)) }
+  }
 
   /// Nanoseconds; nil if it is no timeout.
   static func parse(_ bytes: UnsafeRawBufferPointer) -> UInt64? {

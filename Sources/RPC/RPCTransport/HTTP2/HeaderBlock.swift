@@ -59,6 +59,18 @@ public struct HeaderBlock: Sendable {
     return found
   }
 
+  /// These fields but for those whose names begin so; cheap when there are none.
+  public func without(prefix: StaticString) -> HeaderBlock {
+    var hasAny = false
+    forEach { name, _ in hasAny = hasAny || name.starts(with: prefix) }
+    guard hasAny else { return self }
+    var rest = HeaderBlock()
+    forEach { name, value in
+      if !name.starts(with: prefix) { rest.append(name: name, value: value) }
+    }
+    return rest
+  }
+
   /// Calls `body` with the fields as nghttp2 takes them; they are valid until it returns.
   func withNghttp2<Result>(_ body: (UnsafeMutablePointer<nghttp2_nv>?, Int) -> Result) -> Result {
     bytes.withUnsafeBufferPointer { buffer in

@@ -1,0 +1,224 @@
+import Core
+import RPCCore
+import RPCTransport
+import ServiceRuntime
+
+/// One call on its way through the gateway: two streams joined, bytes in and bytes out. Credit is given to one side as the
+/// other takes what came, so a slow reader slows the sender and the gateway holds little. Confined to one loop.
+///
+/// Unchecked Sendable: it waits for a connection in a task of the same loop.
+final class ForwardedCall: @unchecked Sendable {
+  /// HTTP/2's error code CANCEL.
+  private static let cancelCode: UInt32 = 8
+
+  private let client: HTTP2Stream
+  private let peer: Peer
+  private let loop: EventLoop
+  private let gateway: GatewayAcceptor
+  private let upstreams: UpstreamConnections
+  /// Who answers instead of a service: the gateway itself.
+  private var own: (any HTTP2StreamHandler)?
+  private var server: HTTP2Stream?
+  private var deadlineTimer: CallTimer?
+  /// What the client sent before there was a connection; bounded by its stream's window, since no credit is given for it.
+  private var early: [[UInt8]] = []
+  private var hasClientEnded = false
+  private var hasForwardedHeaders = false
+  private var isOver = false
+  /// Bytes that came and that the other side has not taken.
+  private var clientCredit = 0
+  private var serverCredit = 0
+
+  init(
+    _ client: HTTP2Stream, peer: Peer, loop: EventLoop, gateway: GatewayAcceptor, upstreams: UpstreamConnections
+  ) {
+    self.client = client
+    self.peer = peer
+    self.loop = loop
+    self.gateway = gateway
+    self.upstreams = upstreams
+  }
+
+  private func begin(_ headers: HeaderBlock, endStream: Bool) {
+    let caller = peer.certificate.map { Caller(certificate: $0) }
+    let decision = gateway.routes.decide(
+      path: headers.first(":path") ?? "", service: headers.first("mainstay-service"), caller: caller)
+    switch decision {
+    case .refuse(let error): end(error)
+    case .answerHere:
+      own = gateway.own.accept(client, peer: peer, loop: loop)
+      own?.received(headers: headers, endStream: endStream)
+    case .forward(let upstream):
+      startDeadline(headers)
+      forward(headers.addingCaller(caller), to: upstream)
+    }
+  }
+
+  private func forward(_ headers: HeaderBlock, to upstream: Routes.Upstream) {
+    guard let subchannel = upstreams.subchannel(to: upstream) else {
+      return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
+    }
+    if let connection = subchannel.current, open(headers, on: connection) { return }
+    loop.spawn { [self] in
+      do throws(RPCError) {
+        let connection = try await subchannel.connect(waitForReady: false)
+        if !isOver, !open(headers, on: connection) {
+          end(RPCError(.unavailable, "the \(upstream.name) service takes no more calls on this connection; try again"))
+        }
+      } catch {
+        // Where the services are is no business of the client; the log of the gateway may say it.
+        end(RPCError(.unavailable, "the \(upstream.name) service cannot be reached; try again", cause: error))
+      }
+    }
+  }
+
+  private func open(_ headers: HeaderBlock, on connection: HTTP2Connection) -> Bool {
+    guard let server = connection.open(headers, handler: ServerSide(self)) else { return false }
+    self.server = server
+    for chunk in early { server.write(chunk) }
+    early = []
+    if hasClientEnded { server.finish() }
+    giveClientCredit()
+    return true
+  }
+
+  private func startDeadline(_ headers: HeaderBlock) {
+    guard let timeout = headers.first("grpc-timeout").flatMap(GRPCTimeout.nanoseconds) else { return }
+    deadlineTimer = CallTimer(loop, afterNanoseconds: timeout) { [weak self] in
+      self?.end(RPCError(.deadlineExceeded, "the deadline has passed"))
+    }
+  }
+
+  /// Ends the call with a status of the gateway's own.
+  private func end(_ error: RPCError) {
+    guard !isOver else { return }
+    if hasForwardedHeaders {
+      client.finish(trailers: error.trailers)
+    } else {
+      client.respond(error.responseHeaders, endStream: true)
+    }
+    close()
+  }
+
+  /// The client needs nothing more: lets go of the server's side.
+  private func close() {
+    isOver = true
+    deadlineTimer?.cancel()
+    deadlineTimer = nil
+    early = []
+    let server = server
+    self.server = nil
+    server?.reset(ForwardedCall.cancelCode)
+  }
+
+  private func giveClientCredit() {
+    guard clientCredit > 0, let server, !server.isCongested else { return }
+    client.consume(clientCredit)
+    clientCredit = 0
+  }
+
+  private func giveServerCredit() {
+    guard serverCredit > 0, !client.isCongested else { return }
+    server?.consume(serverCredit)
+    serverCredit = 0
+  }
+}
+
+extension ForwardedCall: HTTP2StreamHandler {
+  func received(headers: HeaderBlock, endStream: Bool) {
+    if endStream { hasClientEnded = true }
+    begin(headers, endStream: endStream)
+  }
+
+  func received(data: UnsafeRawBufferPointer) {
+    if let own { return own.received(data: data) }
+    guard !isOver else { return client.consume(data.count) }
+    clientCredit += data.count
+    if let server {
+      server.write(Array(data))
+      giveClientCredit()
+    } else {
+      early.append(Array(data))
+    }
+  }
+
+  func receivedEnd(trailers: HeaderBlock?) {
+    if let own { return own.receivedEnd(trailers: trailers) }
+    hasClientEnded = true
+    server?.finish()
+  }
+
+  func becameWritable() {
+    if let own { return own.becameWritable() }
+    giveServerCredit()
+  }
+
+  func closed(errorCode: UInt32) {
+    if let own { return own.closed(errorCode: errorCode) }
+    if !isOver { close() }
+  }
+}
+
+/// The server's stream of a forwarded call.
+private final class ServerSide: HTTP2StreamHandler {
+  private let call: ForwardedCall
+
+  init(_ call: ForwardedCall) { self.call = call }
+
+  func received(headers: HeaderBlock, endStream: Bool) { call.serverSent(headers: headers, endStream: endStream) }
+  func received(data: UnsafeRawBufferPointer) { call.serverSent(data: data) }
+  func receivedEnd(trailers: HeaderBlock?) { call.serverEnded(trailers: trailers) }
+  func becameWritable() { call.serverBecameWritable() }
+  func closed(errorCode: UInt32) { call.serverClosed(errorCode: errorCode) }
+}
+
+extension ForwardedCall {
+  fileprivate func serverSent(headers: HeaderBlock, endStream: Bool) {
+    guard !isOver else { return }
+    hasForwardedHeaders = true
+    client.respond(headers, endStream: endStream)
+  }
+
+  fileprivate func serverSent(data: UnsafeRawBufferPointer) {
+    guard !isOver else { return }
+    serverCredit += data.count
+    client.write(Array(data))
+    giveServerCredit()
+  }
+
+  fileprivate func serverEnded(trailers: HeaderBlock?) {
+    guard !isOver else { return }
+    if !client.isFinished { client.finish(trailers: trailers) }
+    isOver = true
+    deadlineTimer?.cancel()
+    deadlineTimer = nil
+    // What the client still sends has nowhere to go.
+    if hasClientEnded { server = nil } else { close() }
+  }
+
+  fileprivate func serverBecameWritable() { giveClientCredit() }
+
+  fileprivate func serverClosed(errorCode: UInt32) {
+    server = nil
+    guard !isOver else { return }
+    end(
+      errorCode == ForwardedCall.refusedCode
+        ? RPCError(.unavailable, "the service did not take the call; try again")
+        : RPCError(.unavailable, "the connection to the service broke before the call ended"))
+  }
+
+  /// HTTP/2's error code REFUSED_STREAM.
+  private static let refusedCode: UInt32 = 7
+}
+
+extension HeaderBlock {
+  /// The headers for the service: who calls, by the gateway's word and nobody else's.
+  fileprivate func addingCaller(_ caller: Caller?) -> HeaderBlock {
+    var headers = without(prefix: "mainstay-caller")
+    if let caller {
+      headers.append(CallerMetadata.name, caller.name)
+      for role in caller.roles { headers.append(CallerMetadata.role, role) }
+    }
+    return headers
+  }
+}

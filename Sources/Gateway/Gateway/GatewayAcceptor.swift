@@ -1,0 +1,43 @@
+import Core
+import Logging
+import RPCCore
+import RPCTransport
+import ServiceRuntime
+
+/// Takes the streams of the gateway's clients and passes each to the service that it is for, without decoding a message.
+final class GatewayAcceptor: StreamAcceptor {
+  let routes: Routes
+  /// The gateway's own health and reflection.
+  let own: GRPCAcceptor
+  private let shares: [(loop: EventLoop, upstreams: UpstreamConnections)]
+
+  init(
+    routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: TLSContext, limits: HTTP2Limits
+  ) {
+    self.routes = routes
+    self.own = own
+    shares = group.loops.map { loop in
+      (loop, UpstreamConnections(routes.upstreams, loop: loop, context: context, limits: limits))
+    }
+  }
+
+  func accept(_ stream: HTTP2Stream, peer: Peer, loop: EventLoop) -> (any HTTP2StreamHandler)? {
+    guard let share = shares.first(where: { $0.loop === loop }) else { return nil }
+    return ForwardedCall(stream, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams)
+  }
+}
+
+/// The connections of one event loop to all services: one to each, over which all of the loop's calls go.
+///
+/// Unchecked Sendable: used on its loop only.
+final class UpstreamConnections: @unchecked Sendable {
+  private let subchannels: [String: Subchannel]
+
+  init(_ upstreams: [String: Routes.Upstream], loop: EventLoop, context: TLSContext, limits: HTTP2Limits) {
+    subchannels = upstreams.mapValues {
+      Subchannel(host: $0.host, port: $0.port, loop: loop, context: context, limits: limits)
+    }
+  }
+
+  func subchannel(to upstream: Routes.Upstream) -> Subchannel? { subchannels[upstream.name] }
+}

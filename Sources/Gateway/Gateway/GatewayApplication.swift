@@ -1,0 +1,27 @@
+import Core
+import Logging
+import RPCCore
+import RPCTransport
+import ServiceRuntime
+
+/// The gateway: one door for all services.
+public enum GatewayApplication {
+  /// Its settings beside those of every service.
+  public static let keys = [
+    ConfigurationKey("upstreams.*", "HOST:PORT of each service, for example upstreams.customer"),
+    ConfigurationKey("routes.*", "routes.PACKAGE.upstream and .access for packages beside mainstay.AREA.v1"),
+  ]
+
+  /// Sets it up; throws when a route leads nowhere.
+  public static func start(_ environment: ServiceEnvironment) async throws -> ServiceApplication {
+    let routes = try Routes(environment.configuration, access: environment.access)
+    let context = try TLSContext(try environment.tls(), role: .client)
+    return ServiceApplication(
+      .streams { health in
+        let router = try InfrastructureServices.router([], health: health, access: environment.access)
+        let own = GRPCAcceptor(router: router, logger: environment.logger)
+        return GatewayAcceptor(
+          routes: routes, own: own, group: environment.group, context: context, limits: HTTP2Limits())
+      })
+  }
+}

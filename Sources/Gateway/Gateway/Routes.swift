@@ -1,0 +1,135 @@
+import API
+import Protobuf
+import RPCCore
+import ServiceRuntime
+
+/// Where calls go: by the package of the service, or, for what every service has, by the metadata `mainstay-service`.
+struct Routes: Sendable {
+  /// What is to be done with a call.
+  enum Decision {
+    /// Pass it to this upstream.
+    case forward(Upstream)
+    /// Health and reflection of the gateway itself.
+    case answerHere
+    case refuse(RPCError)
+  }
+
+  /// A service behind the gateway.
+  struct Upstream: Sendable, Equatable {
+    let name: String
+    let host: String
+    let port: Int
+  }
+
+  private struct Package {
+    let upstream: Upstream
+    let access: AccessMode
+  }
+
+  private struct Method {
+    let permission: MethodPermission?
+    let isInfrastructure: Bool
+    /// Whether every service has it, so that `mainstay-service` says which one is meant.
+    let isShared: Bool
+    let package: Package?
+  }
+
+  /// All that there are, by name.
+  let upstreams: [String: Upstream]
+  private let methods: [String: Method]
+  private let services: Set<String>
+  private let access: AccessMode
+
+  init(_ configuration: Configuration, access: AccessMode) throws {
+    self.access = access
+    var upstreams: [String: Upstream] = [:]
+    for name in configuration.names(below: "upstreams") {
+      let address = try configuration.address("upstreams.\(name)")
+      upstreams[name] = Upstream(name: name, host: address.host, port: address.port)
+    }
+    self.upstreams = upstreams
+    let packages = try Routes.packages(configuration, upstreams: upstreams)
+    let pool = try APIDescriptors.pool.get()
+    var methods: [String: Method] = [:]
+    for service in pool.services {
+      let package = String(service.fullName.dropLast(service.name.count + 1))
+      let isShared = package == "mainstay.platform.v1" || service.isInfrastructure
+      guard isShared || packages[package] != nil else { continue }
+      for method in service.methods {
+        methods["/\(service.fullName)/\(method.name)"] = Method(
+          permission: method.permission.map(MethodPermission.init), isInfrastructure: service.isInfrastructure,
+          isShared: isShared, package: packages[package])
+      }
+    }
+    self.methods = methods
+    services = Set(methods.keys.map { String($0.dropFirst().prefix { $0 != "/" }) })
+  }
+
+  /// Decides in the order that the design asks for: does the method exist, may the caller, where to.
+  func decide(path: String, service: String?, caller: Caller?) -> Decision {
+    guard let method = methods[path] else { return .refuse(unimplemented(path)) }
+    if access == .checked, method.package?.access != .public, !method.isInfrastructure {
+      guard let caller else { return .refuse(RPCError(.unauthenticated, "this call needs a client certificate")) }
+      guard caller.may(method.permission) else {
+        return .refuse(RPCError(.permissionDenied, "\(caller.name) may not call \(path.dropFirst())"))
+      }
+    }
+    if let package = method.package { return .forward(package.upstream) }
+    if let service {
+      guard let upstream = upstreams[service] else {
+        return .refuse(RPCError(.unimplemented, "\(CallerMetadata.service): there is no service of this name"))
+      }
+      return .forward(upstream)
+    }
+    if method.isInfrastructure { return .answerHere }
+    let names = upstreams.keys.sorted().joined(separator: ", ")
+    return .refuse(
+      RPCError(.invalidArgument, "every service has this method; name one in metadata \(CallerMetadata.service): \(names)"))
+  }
+
+  private func unimplemented(_ path: String) -> RPCError {
+    let parts = path.split(separator: "/", maxSplits: 1)
+    guard parts.count == 2, path.hasPrefix("/") else {
+      return RPCError(.unimplemented, "the path must be /service/method")
+    }
+    return services.contains(String(parts[0]))
+      ? RPCError(.unimplemented, "\(parts[0]) has no method \(parts[1])")
+      : RPCError(.unimplemented, "no service \(parts[0]) behind this gateway")
+  }
+
+  /// mainstay.AREA.v1 goes to the upstream AREA; `routes.PACKAGE.upstream` says others.
+  private static func packages(
+    _ configuration: Configuration, upstreams: [String: Upstream]
+  ) throws -> [String: Package] {
+    var packages: [String: Package] = [:]
+    for upstream in upstreams.values {
+      packages["mainstay.\(upstream.name).v1"] = Package(upstream: upstream, access: .checked)
+    }
+    for name in configuration.names(below: "routes") {
+      guard name.hasSuffix(".upstream") || name.hasSuffix(".access") else {
+        throw ConfigurationError("routes.\(name): a route has an upstream and may have an access")
+      }
+      guard name.hasSuffix(".upstream") else { continue }
+      let package = String(name.dropLast(".upstream".count))
+      guard let upstream = upstreams[configuration.text("routes.\(name)")] else {
+        throw ConfigurationError("routes.\(name): \(configuration.text("routes.\(name)")) is not among the upstreams")
+      }
+      let accessKey = "routes.\(package).access"
+      let access = configuration.text(accessKey).isEmpty ? .checked : try configuration.choice(accessKey, AccessMode.self)
+      packages[package] = Package(upstream: upstream, access: access)
+    }
+    return packages
+  }
+}
+
+extension ProtoService {
+  fileprivate var isInfrastructure: Bool { fullName.hasPrefix("grpc.health.") || fullName.hasPrefix("grpc.reflection.") }
+}
+
+extension MethodPermission {
+  fileprivate init(_ permission: ProtoMethod.Permission) {
+    self.init(
+      roles: permission.roles, dataClass: DataClass(rawValue: permission.dataClass) ?? .confidential,
+      secondFactor: permission.secondFactor, twoPerson: permission.twoPerson)
+  }
+}
