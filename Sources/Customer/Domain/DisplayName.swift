@@ -1,7 +1,7 @@
-extension PartyFacts {
+extension Subject {
   /// The name to show; empty if the source knows none.
   public var displayName: String {
-    switch subject {
+    switch self {
     case .person(let person): person.displayName
     case .company(let company): company.name.isEmpty ? company.shortName : company.name
     }

@@ -164,3 +164,14 @@ extension Company {
     return result
   }
 }
+
+/// Rule: a person stays a person and a company a company. Only a party of which nothing but the key is known, as a policy import
+/// creates it, may turn out to be either.
+public enum KindNeverChanges {
+  /// Fails if the new facts are of another kind.
+  public static func check(_ old: PartyFacts, _ new: PartyFacts) throws(InvalidRecord) {
+    guard old.subject.isCompany != new.subject.isCompany, old != .unnamed(old.reference) else { return }
+    let (was, given) = old.subject.isCompany ? ("company", "person") : ("person", "company")
+    throw InvalidRecord([Violation(given, "the party is a \(was); the kind never changes")])
+  }
+}

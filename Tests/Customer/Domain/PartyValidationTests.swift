@@ -99,9 +99,7 @@ import Testing
   func person(_ person: Person, shown: String) { #expect(person.displayName == shown) }
 
   @Test func aCompanyIsShownByItsRegisteredName() {
-    func shown(_ company: Company) -> String {
-      PartyFacts(reference: SourceReference(source: "a", key: "b"), subject: .company(company)).displayName
-    }
+    func shown(_ company: Company) -> String { Subject.company(company).displayName }
     #expect(shown(Company(name: "平安保险股份有限公司", shortName: "平安")) == "平安保险股份有限公司")
     #expect(shown(Company(shortName: "平安")) == "平安")
   }

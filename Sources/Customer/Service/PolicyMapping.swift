@@ -1,0 +1,78 @@
+import API
+import Core
+import CustomerDomain
+
+// Policies between the wire (API) and the rules (CustomerDomain).
+
+extension PolicyFacts {
+  /// The facts of a policy as it came, ids and times left out; notes what has no place in the domain. `source` counts over the
+  /// message's own.
+  init(_ policy: Policy, source: String? = nil, faults: inout ViolationList) {
+    let state = CustomerDomain.PolicyState(policy.state, "state", faults: &faults)
+    let issueDate = CivilDate.read(policy.issueDate, "issue_date", faults: &faults)
+    if policy.issueDate == nil { faults.add("issue_date", "is required") }
+    let channel = CustomerDomain.Channel(rawValue: Int(policy.channel.rawValue))
+    if channel == nil, policy.channel != .unspecified { faults.add("channel", "is not known") }
+    let frequency = CustomerDomain.PremiumFrequency(rawValue: Int(policy.premiumFrequency.rawValue))
+    if frequency == nil, policy.premiumFrequency != .unspecified { faults.add("premium_frequency", "is not known") }
+    self.init(
+      reference: SourceReference(source: source ?? policy.source, key: policy.sourceKey),
+      policyholderKey: policy.policyholderSourceKey, productCode: policy.productCode, channel: channel,
+      // What stands in for a missing state or day is never kept: the fault is noted.
+      state: state ?? .terminated,
+      annualPremium: Core.Money.read(policy.annualPremium, "annual_premium", faults: &faults),
+      premiumFrequency: frequency,
+      sumAssured: Core.Money.read(policy.sumAssured, "sum_assured", faults: &faults),
+      issueDate: issueDate ?? CivilDate(daysSinceEpoch: -.max / 2),
+      endDate: CivilDate.read(policy.endDate, "end_date", faults: &faults),
+      observedUntil: CivilDate.read(policy.observedUntilDate, "observed_until_date", faults: &faults),
+      attributes: policy.attributes.map { CustomerDomain.SourceAttribute($0) })
+  }
+}
+
+extension CustomerDomain.PolicyState {
+  /// The state that a message names; notes one that is missing or not known.
+  init?(_ state: API.PolicyState, _ path: String, faults: inout ViolationList) {
+    if let known = CustomerDomain.PolicyState(rawValue: Int(state.rawValue)) {
+      self = known
+    } else {
+      faults.add(path, state == .unspecified ? "is required" : "is not known")
+      return nil
+    }
+  }
+}
+
+extension Core.Money {
+  /// The amount that a message names; notes one without a proper currency.
+  fileprivate static func read(_ money: API.Money?, _ path: String, faults: inout ViolationList) -> Core.Money? {
+    guard let money else { return nil }
+    let amount = Core.Money(minorUnits: money.minorUnits, currencyCode: money.currencyCode)
+    if amount == nil {
+      faults.add("\(path).currency_code", "must be three capital letters of ISO 4217, for example \"CNY\"")
+    }
+    return amount
+  }
+}
+
+extension API.PolicyState {
+  /// A state on the wire.
+  init(_ state: CustomerDomain.PolicyState) { self.init(rawValue: Int32(state.rawValue)) }
+}
+
+extension Policy {
+  /// The facts as a message without ids, etag and times: what is stored, and what two records are compared by.
+  init(_ facts: PolicyFacts) {
+    func money(_ amount: Core.Money?) -> API.Money? {
+      amount.map { API.Money(currencyCode: $0.currencyCode, minorUnits: $0.minorUnits) }
+    }
+    self.init(
+      source: facts.reference.source, sourceKey: facts.reference.key, policyholderSourceKey: facts.policyholderKey,
+      productCode: facts.productCode, channel: API.Channel(rawValue: Int32(facts.channel?.rawValue ?? 0)),
+      state: API.PolicyState(facts.state), annualPremium: money(facts.annualPremium),
+      premiumFrequency: API.PremiumFrequency(rawValue: Int32(facts.premiumFrequency?.rawValue ?? 0)),
+      sumAssured: money(facts.sumAssured), issueDate: CalendarDate(facts.issueDate),
+      endDate: facts.endDate.map { CalendarDate($0) },
+      observedUntilDate: facts.observedUntil.map { CalendarDate($0) },
+      attributes: facts.attributes.map { API.SourceAttribute($0) })
+  }
+}
