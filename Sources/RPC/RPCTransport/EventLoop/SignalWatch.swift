@@ -2,8 +2,9 @@ import COpenSSL
 import Glibc
 import Synchronization
 
-/// Waits for signals such as SIGTERM. They are blocked in the whole process and read from a descriptor, so that no code runs
-/// in a signal's context. Make it before other threads are started.
+/// Waits for signals such as SIGTERM. The handler only writes the signal's number to a pipe, which an event loop reads: nothing
+/// else may run in a signal's context. (A signalfd would need the signals blocked in every thread, and the main thread of a
+/// Swift program unblocks all while it waits.)
 ///
 /// Unchecked Sendable: its state is behind a mutex.
 public final class SignalWatch: @unchecked Sendable {
@@ -18,7 +19,7 @@ public final class SignalWatch: @unchecked Sendable {
   /// Catches these signals from now on, and ignores SIGPIPE: a cut connection is an error of a write, not of the process.
   public init(_ signals: [Int32]) throws(TransportError) {
     signal(SIGPIPE, SIG_IGN)
-    descriptor = try blockedSignals(signals)
+    descriptor = try installHandlers(signals)
   }
 
   /// Reads them on this loop.
@@ -52,15 +53,28 @@ public final class SignalWatch: @unchecked Sendable {
   }
 }
 
-/// Blocks signals in this thread and those it starts, and gives a descriptor to read them from.
-private func blockedSignals(_ signals: [Int32]) throws(TransportError) -> Int32 {
-  var set = sigset_t()
-  sigemptyset(&set)
-  for signal in signals { sigaddset(&set, signal) }
-  pthread_sigmask(SIG_BLOCK, &set, nil)
-  let descriptor = signalfd(-1, &set, Int32(SFD_NONBLOCK | SFD_CLOEXEC))
-  guard descriptor >= 0 else { throw .system("cannot watch signals", errno) }
-  return descriptor
+/// Write end of the pipe; set before the first handler is installed.
+private nonisolated(unsafe) var signalPipe: Int32 = -1
+
+/// Installs the handlers, and gives the end of the pipe to read from.
+private func installHandlers(_ signals: [Int32]) throws(TransportError) -> Int32 {
+  var ends: [Int32] = [-1, -1]
+  guard pipe(&ends) == 0 else { throw .system("cannot watch signals", errno) }
+  for end in ends {
+    _ = fcntl(end, F_SETFL, O_NONBLOCK)
+    _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+  }
+  signalPipe = ends[1]
+  var action = sigaction()
+  action.__sigaction_handler.sa_handler = { number in
+    let saved = errno
+    var byte = UInt8(truncatingIfNeeded: number)
+    _ = write(signalPipe, &byte, 1)
+    errno = saved
+  }
+  action.sa_flags = SA_RESTART
+  for number in signals { sigaction(number, &action, nil) }
+  return ends[0]
 }
 
 private final class SignalReader: PollHandler {
@@ -72,9 +86,7 @@ private final class SignalReader: PollHandler {
   }
 
   override func ready(_ events: UInt32) {
-    var information = signalfd_siginfo()
-    while read(descriptor, &information, MemoryLayout<signalfd_siginfo>.size) == MemoryLayout<signalfd_siginfo>.size {
-      watch.received(Int32(bitPattern: information.ssi_signo))
-    }
+    var byte: UInt8 = 0
+    while read(descriptor, &byte, 1) == 1 { watch.received(Int32(byte)) }
   }
 }
