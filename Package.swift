@@ -93,6 +93,16 @@ let package = Package(
     program(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
 
+    // Tests: no product imports it
+    layer("MainstayTesting", "Testing", ["Core", "RPCTransport"]),
+
+    suite(
+      "ServiceRuntimeTests", "ServiceRuntime",
+      ["ServiceRuntime", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "RPCTransport", logging]),
+    suite(
+      "GatewayTests", "Gateway",
+      ["Gateway", "ServiceRuntime", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", logging]),
+
     // Suites of the customer service
     suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
     // House rules

@@ -46,6 +46,19 @@ public struct ServiceEnvironment: Sendable {
   /// Whether permissions are checked.
   public let access: AccessMode
 
+  /// An environment, as `ServiceProcess` makes it.
+  public init(
+    configuration: Configuration, group: EventLoopGroup, logger: Logger, clock: SystemClock, random: SystemRandom,
+    access: AccessMode
+  ) {
+    self.configuration = configuration
+    self.group = group
+    self.logger = logger
+    self.clock = clock
+    self.random = random
+    self.access = access
+  }
+
   /// Own certificates.
   public func tls() throws(ConfigurationError) -> TLSConfiguration {
     TLSConfiguration(

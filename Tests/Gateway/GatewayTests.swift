@@ -1,0 +1,189 @@
+import API
+import Core
+import Gateway
+import Logging
+import MainstayTesting
+import RPCCore
+import RPCTransport
+import ServiceRuntime
+import Testing
+
+/// A gateway before one service, both over real sockets with mutual TLS, on event loops of their own.
+struct GatewayScene {
+  let authority: TestAuthority
+  let group: EventLoopGroup
+  let service: Server
+  let gateway: Server
+
+  init(access: AccessMode = .checked) async throws {
+    let authority = try TestAuthority()
+    let group = try EventLoopGroup(count: 2)
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let router = try InfrastructureServices.router(
+      WhoAmI().methodBindings, health: HealthRegistry.serving(["mainstay.platform.v1.EventService"]), access: .checked)
+    service = try await Server(
+      .init(host: "127.0.0.1", port: 0, tls: authority.issue("customer", role: "service")),
+      acceptor: GRPCAcceptor(router: router, logger: logger), group: group)
+    let folder = authority.folder
+    let file = try folder.write(
+      "gateway.yaml",
+      """
+      listen: 127.0.0.1:0
+      tls: {certificate: gateway.pem, private_key: gateway-key.pem, authority: ca.pem, client_verification: optional}
+      upstreams: {customer: "127.0.0.1:\(service.port)", partner: "127.0.0.1:1"}
+      """)
+    let tls = try authority.issue("gateway", role: "service", verification: .optional)
+    let environment = ServiceEnvironment(
+      configuration: try Configuration(
+        arguments: ["--config", file], environment: [:], keys: ConfigurationKey.common + GatewayApplication.keys),
+      group: group, logger: logger, clock: SystemClock(), random: SystemRandom(), access: access)
+    let application = try await GatewayApplication.start(environment)
+    guard case .streams(let make) = application.serving else { throw RPCError(.internal, "the gateway serves streams") }
+    gateway = try await Server(
+      .init(host: "127.0.0.1", port: 0, tls: tls), acceptor: make(HealthRegistry.serving([])), group: group)
+    self.authority = authority
+    self.group = group
+  }
+
+  /// Does this with a channel to the gateway, as the owner of a certificate; nil has none.
+  func call<Value: Sendable>(
+    as role: String?, _ body: @escaping @Sendable (ClientChannel) async throws -> Value
+  ) async throws -> Value {
+    let tls = try role.map { try authority.issue("caller-\($0)", role: $0, hosts: []) } ?? authority.anonymous
+    let context = try TLSContext(tls, role: .client)
+    let (port, group) = (gateway.port, group)
+    return try await group.first.run {
+      try await body(ClientChannel(host: "localhost", port: port, tls: context, loop: group.first))
+    }
+  }
+
+  func stop() async {
+    await gateway.shutdown(grace: .zero)
+    await service.shutdown(grace: .zero)
+    group.stop()
+  }
+}
+
+extension HealthRegistry {
+  static func serving(_ services: [String]) -> HealthRegistry {
+    let registry = HealthRegistry(services: services)
+    registry.isServing = true
+    return registry
+  }
+}
+
+/// Answers every subscription with one event whose actor is the caller that the service sees.
+struct WhoAmI: EventServiceHandler {
+  func subscribe(
+    _ request: SubscribeRequest, _ responses: ResponseWriter<SubscribeResponse>, _ context: ServerContext
+  ) async throws {
+    var event = Event()
+    let caller = context.caller
+    event.actor = "\(caller?.name ?? "-") \((caller?.roles ?? []).sorted().joined(separator: ",")) \(caller?.via ?? "-")"
+    var response = SubscribeResponse()
+    response.events = [event]
+    try await responses.write(response)
+  }
+}
+
+@Suite(.timeLimit(.minutes(2))) struct GatewayTests {
+  private func subscribe(_ channel: ClientChannel, _ metadata: [(String, String)]) async throws -> String {
+    var options = CallOptions(timeout: .seconds(20))
+    for (key, value) in metadata { options.metadata.add(key, value) }
+    let replies = try await EventServiceClient(channel: channel).subscribe(SubscribeRequest(), options: options)
+    let actor = try await replies.next()?.events.first?.actor ?? ""
+    #expect(try await replies.next() == nil)
+    return actor
+  }
+
+  private func code(_ body: () async throws -> some Sendable) async -> StatusCode {
+    do {
+      _ = try await body()
+      return .ok
+    } catch { return RPCError(converting: error).code }
+  }
+
+  @Test func theServiceSeesTheCallerThatTheGatewayHasVerified() async throws {
+    let scene = try await GatewayScene()
+    let actor = try await scene.call(as: "administrator") { try await subscribe($0, [("mainstay-service", "customer")]) }
+    #expect(actor == "caller-administrator administrator gateway")
+    await scene.stop()
+  }
+
+  @Test func aForgedCallerIsRemoved() async throws {
+    let scene = try await GatewayScene()
+    let forged = [
+      ("mainstay-service", "customer"), ("mainstay-caller", "root"), ("mainstay-caller-role", "administrator"),
+    ]
+    let actor = try await scene.call(as: "auditor") { try await subscribe($0, forged) }
+    #expect(actor == "caller-auditor auditor gateway")
+    await scene.stop()
+  }
+
+  @Test func aCallerWithoutTheRoleIsDeniedBeforeTheService() async throws {
+    let scene = try await GatewayScene()
+    let denied = await code {
+      try await scene.call(as: "agent") { try await subscribe($0, [("mainstay-service", "customer")]) }
+    }
+    #expect(denied == .permissionDenied)
+    let unknown = await code {
+      try await scene.call(as: nil) { try await subscribe($0, [("mainstay-service", "customer")]) }
+    }
+    #expect(unknown == .unauthenticated)
+    await scene.stop()
+  }
+
+  @Test func anUnknownMethodIsUnimplementedForEverybody() async throws {
+    let scene = try await GatewayScene()
+    for (service, name) in [("mainstay.customer.v1.CustomerService", "NoSuch"), ("mainstay.nowhere.v1.X", "Y")] {
+      let method = MethodDescriptor(service: service, name: name, kind: .unary)
+      let answer = await code {
+        try await scene.call(as: nil) { channel in
+          try await channel.unary(method, framed: [0, 0, 0, 0, 0], CallOptions(timeout: .seconds(20))).message
+        }
+      }
+      #expect(answer == .unimplemented)
+    }
+    await scene.stop()
+  }
+
+  @Test func whatEveryServiceHasNeedsTheServicesName() async throws {
+    let scene = try await GatewayScene()
+    #expect(await code { try await scene.call(as: "auditor") { try await subscribe($0, []) } } == .invalidArgument)
+    let nobody = await code {
+      try await scene.call(as: "auditor") { try await subscribe($0, [("mainstay-service", "nobody")]) }
+    }
+    #expect(nobody == .unimplemented)
+    await scene.stop()
+  }
+
+  @Test func aServiceThatIsDownIsUnavailableAndTheOthersAreNot() async throws {
+    let scene = try await GatewayScene()
+    let down = await code {
+      try await scene.call(as: "auditor") { try await subscribe($0, [("mainstay-service", "partner")]) }
+    }
+    #expect(down == .unavailable)
+    let up = await code {
+      try await scene.call(as: "auditor") { try await subscribe($0, [("mainstay-service", "customer")]) }
+    }
+    #expect(up == .ok)
+    await scene.stop()
+  }
+
+  @Test func healthIsTheGatewaysOwnOrThatOfTheServiceNamed() async throws {
+    let scene = try await GatewayScene()
+    let own = try await scene.call(as: nil) {
+      try await HealthClient(channel: $0).check(HealthCheckRequest(), options: CallOptions(timeout: .seconds(20))).status
+    }
+    #expect(own == .serving)
+    let service = try await scene.call(as: nil) { channel in
+      var options = CallOptions(timeout: .seconds(20))
+      options.metadata.add("mainstay-service", "customer")
+      var request = HealthCheckRequest()
+      request.service = "mainstay.platform.v1.EventService"
+      return try await HealthClient(channel: channel).check(request, options: options).status
+    }
+    #expect(service == .serving)
+    await scene.stop()
+  }
+}
