@@ -4,6 +4,19 @@ import StorageSQLite
 import Testing
 
 @Suite struct FullTextTests {
+  private let folder = TemporaryFolder()
+
+  /// A database with a full-text table `words(terms, id)`.
+  private func openWithWords() async throws -> SQLiteDatabase {
+    let database = try SQLiteDatabase(path: folder.database, clock: SystemClock())
+    try await database.migrate([
+      Migration(
+        version: 1, name: "words", statements: [],
+        sqlite: ["CREATE VIRTUAL TABLE words USING fts5 (terms, id UNINDEXED, tokenize = 'unicode61')"])
+    ])
+    return database
+  }
+
   @Test func cjkRunsBecomeOverlappingPairs() {
     #expect(FullTextTerms.indexed("人寿保险") == "人寿 寿保 保险 险")
     #expect(FullTextTerms.indexed("张") == "张")
@@ -25,13 +38,7 @@ import Testing
   }
 
   @Test func chineseAndLatinTextIsFound() async throws {
-    let folder = TemporaryFolder()
-    let database = try SQLiteDatabase(path: folder.database, clock: SystemClock())
-    try await database.migrate([
-      Migration(
-        version: 1, name: "words", statements: [],
-        sqlite: ["CREATE VIRTUAL TABLE words USING fts5 (terms, id UNINDEXED, tokenize = 'unicode61')"])
-    ])
+    let database = try await openWithWords()
     let texts = [
       "a": "中国人寿保险股份有限公司", "b": "张伟 Zhang Wei", "c": "险保 Zürich ＩＮＳＵＲＡＮＣＥ", "d": "张小伟",
     ]
@@ -53,13 +60,7 @@ import Testing
   }
 
   @Test func nothingThatAUserTypesIsAnOperator() async throws {
-    let folder = TemporaryFolder()
-    let database = try SQLiteDatabase(path: folder.database, clock: SystemClock())
-    try await database.migrate([
-      Migration(
-        version: 1, name: "words", statements: [],
-        sqlite: ["CREATE VIRTUAL TABLE words USING fts5 (terms, id UNINDEXED, tokenize = 'unicode61')"])
-    ])
+    let database = try await openWithWords()
     for text in [
       "\"", "a\" OR \"b", "NOT", "AND AND", "NEAR(a b)", "terms:x", "^a", "a*", "*", "(", "a + b", "-a", "{a}", "'", "é̂",
       "ा", "½", "٣", "\u{0}a\u{0}", "🀄️",
