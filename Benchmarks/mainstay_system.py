@@ -31,4 +31,57 @@ def wait_for_port(port, process=None, seconds=30):
         except OSError:
             time.sleep(0.05)
     sys.exit(f"nobody listens on port {port} after {seconds} seconds")
-class Mainstay: pass
+class Mainstay:
+    """A running system. With `core`, its processes stay on that core, with one event loop each, and let in whoever calls:
+    h2load knows no client certificates."""
+
+    def __init__(self, folder, core=None):
+        self.home = pathlib.Path(folder, "home")
+        self.ports = {"gateway": free_port(), "customer": free_port()}
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MAINSTAY_")}
+        self.environment["MAINSTAY_HOME"] = str(self.home)
+        prefix = []
+        if core is not None:
+            self.environment |= {
+                "MAINSTAY_ACCESS": "public", "MAINSTAY_TLS_CLIENT_VERIFICATION": "optional", "MAINSTAY_EVENT_LOOPS": "1",
+                "MAINSTAY_LOG_LEVEL": "warning"}
+            prefix = ["taskset", "-c", str(core)] if os.cpu_count() > 1 else []
+        self._call(prefix + [
+            str(BINARY), "up", "--gateway-port", str(self.ports["gateway"]), "--customer-port", str(self.ports["customer"])])
+
+    def run(self, *arguments):
+        """A command of mainstay, as the administrator; gives what it prints."""
+        return self._call([str(BINARY), *arguments])
+
+    def port(self, service):
+        return self.ports[service]
+
+    def pid(self, service):
+        """Process id as the supervisor tells it: a line per process, name and id first."""
+        for line in (self.home / "run/processes").read_text().splitlines():
+            name, pid = line.split()[:2]
+            if name == service:
+                return int(pid)
+        sys.exit(f"the supervisor knows no {service}")
+
+    def create_customer(self):
+        """A person of the size that the peers answer with; gives the customer's id."""
+        party = {
+            "source": "bench", "sourceKey": "000001", "phones": ["+86 138 0013 8000"],
+            "person": {"familyName": "Li", "givenName": "Xiaoming"}}
+        reply = self.run("call", "mainstay.customer.v1.CustomerService/CreateParty", json.dumps({"party": party}))
+        return json.loads(reply)["customerId"]
+
+    def mapping(self, name):
+        """The mapping file of a data set, somewhere in the repository."""
+        found = sorted(path for path in ROOT.glob(f"[!.]*/**/*{name}*.y*ml"))
+        return found[0] if found else sys.exit(f"no mapping file for {name} in the repository")
+
+    def stop(self):
+        self._call([str(BINARY), "down"])
+
+    def _call(self, command):
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command[:8])} failed with code {done.returncode}: {done.stderr.strip()}")
+        return done.stdout

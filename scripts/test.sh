@@ -12,7 +12,6 @@ summary=.build/test-summary
 mkdir -p .build
 rm -f "$summary"
 export MAINSTAY_BIN="$PWD/.build/release"
-export MAINSTAY_PYTHON="$PWD/.venv/bin/python"
 
 finish() { # passed, failed
   echo "$1 passed, $2 failed" | tee "$summary"
