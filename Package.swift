@@ -105,6 +105,9 @@ let package = Package(
 
     // Suites of the customer service
     suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
+    suite(
+      "CustomerServiceTests", "Customer/Service",
+      ["CustomerService", "Events", "API", "Core", "Protobuf", "RPCCore", "Storage", "StorageSQLite"]),
     // House rules
     suite("ArchitectureTests", "Architecture", []),
     // Messages

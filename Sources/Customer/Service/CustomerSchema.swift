@@ -35,11 +35,8 @@ enum CustomerSchema {
         "CREATE INDEX party_name_terms ON party_name USING gin (terms)",
       ],
       sqlite: [
-        // The terms are folded and divided by us; "ascii" only cuts them at blanks. Where a term stands is never asked.
-        """
-        CREATE VIRTUAL TABLE party_name USING fts5(
-          terms, party_id UNINDEXED, length UNINDEXED, tokenize = 'ascii', detail = 'none')
-        """
+        // The terms are folded and divided by us; "ascii" only cuts them at blanks.
+        "CREATE VIRTUAL TABLE party_name USING fts5(terms, party_id UNINDEXED, length UNINDEXED, tokenize = 'ascii')"
       ]),
     migration(version: 3, name: "policies") { keyed in
       [
