@@ -38,6 +38,8 @@ import Testing
     try await database.commit(
       Batch((0..<500).map { insertNote("n\($0)", body: String(repeating: "x", count: 200)) }), lane: .bulk)
     database.close()
+    // All is in the one file, so that what the test damages is what is read.
+    #expect(access(folder.database + "-wal", F_OK) != 0)
   }
 
   @Test func filesAreForTheOwnerOnly() async throws {
@@ -145,6 +147,17 @@ import Testing
     guard case .corrupt(folder.database, _) = error else {
       Issue.record("\(String(describing: error))")
       return
+    }
+  }
+
+  @Test func closingLeavesOneFile() async throws {
+    for _ in 0..<20 {
+      let database = try open(folder.database)
+      try await database.migrate([])
+      _ = try await database.query(Statement("SELECT count(*) FROM event"), access: .scan)
+      _ = try await database.query(Statement("SELECT count(*) FROM event"), access: .point)
+      database.close()
+      #expect(access(folder.database + "-wal", F_OK) != 0)
     }
   }
 

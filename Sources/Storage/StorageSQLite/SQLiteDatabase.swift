@@ -44,7 +44,7 @@ public final class SQLiteDatabase: Database {
         writer.work(connection) { readers.requestCheckpoint() }
       }
     } catch {
-      readers.beginClosing()
+      _ = readers.beginClosing()
       for thread in threads { thread.join() }
       throw error
     }
@@ -76,13 +76,13 @@ public final class SQLiteDatabase: Database {
     try await writer.run { try SchemaUpgrade(connection: $0, clock: clock).run(migrations) }
   }
 
-  /// See `Database.close`. SQLite writes the WAL into the file as the last connection goes.
+  /// See `Database.close`. The writer's connection goes last: as it is closed SQLite moves the WAL into the file.
   public func close() {
-    guard writer.beginClosing() else { return }
-    writerThread.join()
-    scanReaders.beginClosing()
+    guard scanReaders.beginClosing() else { return }
     for thread in scanThreads { thread.join() }
     pointReaders.close()
+    writer.beginClosing()
+    writerThread.join()
     file.unlock()
   }
 

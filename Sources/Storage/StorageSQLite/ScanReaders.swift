@@ -66,10 +66,14 @@ final class ScanReaders: Sendable {
     state.wakeAll()
   }
 
-  /// Refuses further scans; the threads end when what waits is done.
-  func beginClosing() {
-    state.withLock { $0.isClosing = true }
+  /// Refuses further scans; the threads end when what waits is done. False if it was called before.
+  func beginClosing() -> Bool {
+    let isFirst = state.withLock { state in
+      defer { state.isClosing = true }
+      return !state.isClosing
+    }
     state.wakeAll()
+    return isFirst
   }
 
   /// A thread's whole life.

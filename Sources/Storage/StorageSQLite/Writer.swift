@@ -93,14 +93,10 @@ final class Writer: Sendable {
     }
   }
 
-  /// Refuses further work; the thread ends when what waits is done. False if it was called before.
-  func beginClosing() -> Bool {
-    let isFirst = state.withLock { state in
-      defer { state.isClosing = true }
-      return !state.isClosing
-    }
+  /// Refuses further work; the thread ends when what waits is done.
+  func beginClosing() {
+    state.withLock { $0.isClosing = true }
     state.wakeAll()
-    return isFirst
   }
 
   /// Lets no more batch through: after a failed fsync nobody knows what is on the disk.
@@ -144,7 +140,9 @@ final class Writer: Sendable {
     let group = GroupCommit(connection: connection, clock: clock, limits: limits)
     while true {
       switch state.wait(for: nextWork) {
-      case .end: return
+      case .end:
+        if state.withLock({ $0.failure != nil }) { connection.keepWAL() }
+        return
       case .job(let job): job(connection)
       case .group(let first, let lane):
         if let failure = state.withLock({ $0.failure }) {
@@ -218,4 +216,8 @@ extension Connection {
     let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
     if code & 0xFF == SQLITE_IOERR { throw failure(code) }
   }
+
+  /// Leaves the WAL as it is when the connection is closed: after a failed fsync only the next opening, which verifies
+  /// its checksums, can tell what of it is on the disk.
+  func keepWAL() { mainstay_sqlite_keep_wal(handle) }
 }
