@@ -111,7 +111,17 @@ let package = Package(
     // House rules
     suite("ArchitectureTests", "Architecture", []),
     // Messages
-    suite("ProtobufTests", "Protobuf", ["Protobuf", "API"]),
+    .target(name: "CProtobufFixtures", dependencies: ["CProtobufC"], path: "Tests/ProtobufFixtures/CProtobufFixtures"),
+    .target(
+      name: "ProtobufFixtures", dependencies: ["CProtobufFixtures", "Protobuf"],
+      path: "Tests/ProtobufFixtures/ProtobufFixtures", swiftSettings: strict),
+    .target(
+      name: "ProtobufProperties", dependencies: ["API", "Protobuf", "ProtobufFixtures"], path: "Tests/ProtobufProperties",
+      swiftSettings: strict),
+    .testTarget(
+      name: "ProtobufTests",
+      dependencies: ["API", "CProtobufC", "Protobuf", "ProtobufFixtures", "ProtobufProperties", "mainstay-protogen"],
+      path: "Tests/Protobuf", exclude: ["peer.py", "Corpus"], swiftSettings: strict),
     // Data
     suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "Core"]),
   ]

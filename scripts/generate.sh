@@ -1,5 +1,5 @@
 #!/bin/sh
-# Generates Sources/API from the protos.
+# Generates Sources/API from the protos, and the fixtures of the tests.
 #   scripts/generate.sh                 generates
 #   scripts/generate.sh --check         generates beside and compares; exit code 1 on a difference
 #   scripts/generate.sh --breaking REF  lists what a client of the protos at that git reference could not do any more
@@ -66,6 +66,10 @@ case $mode in
   generate proto CAPI API "$work/api"
   place "$work/api" CAPI Sources/API/CAPI
   place "$work/api" API Sources/API/API
+  fixtures=Tests/ProtobufFixtures
+  generate $fixtures/proto CProtobufFixtures ProtobufFixtures "$work/fixtures"
+  place "$work/fixtures" CProtobufFixtures $fixtures/CProtobufFixtures
+  place "$work/fixtures" ProtobufFixtures $fixtures/ProtobufFixtures
   ;;
 --breaking)
   [ $# -eq 2 ] || fail "--breaking needs a git reference"

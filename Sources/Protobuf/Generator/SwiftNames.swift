@@ -27,6 +27,9 @@ struct SwiftNames {
     "await", "false", "is", "nil", "self", "Self", "super", "true", "try", "Type", "Protocol",
   ]
 
+  /// Names that Swift does not take for a member, not even in back quotes.
+  private static let unusable: Set<String> = ["self", "init", "Self", "Type", "Protocol"]
+
   let pool: DescriptorPool
   private let packages: [String: String]
 
@@ -46,7 +49,8 @@ struct SwiftNames {
     if let exception = SwiftNames.exceptions[fullName] { return exception }
     let package = packages[fullName] ?? ""
     let name = package.isEmpty ? fullName : String(fullName.dropFirst(package.count + 1))
-    return (SwiftNames.prefixes[package] ?? "") + name
+    let parts = name.split(separator: ".").map { SwiftNames.unusable.contains(String($0)) ? $0 + "Proto" : String($0) }
+    return (SwiftNames.prefixes[package] ?? "") + parts.joined(separator: ".")
   }
 
   /// Name of a service's Swift types without their ending.
@@ -59,7 +63,7 @@ struct SwiftNames {
     for word in words.dropFirst() {
       name += acronyms[word.lowercased()] ?? word.prefix(1).uppercased() + word.dropFirst()
     }
-    return name
+    return unusable.contains(name) ? name + "Value" : name
   }
 
   /// "message_request" → "MessageRequest".

@@ -15,6 +15,9 @@ public protocol Message: Sendable, Equatable {
 }
 
 extension Message {
+  /// What google.protobuf.Any calls the type, for example "type.googleapis.com/mainstay.customer.v1.Party".
+  public static var typeURL: String { "type.googleapis.com/\(fullName)" }
+
   /// Reads the wire format. Fields that the type does not know are dropped.
   public init(serialized bytes: [UInt8]) throws(DecodingFailure) {
     self = try bytes.withUnsafeBufferPointer { buffer throws(DecodingFailure) in

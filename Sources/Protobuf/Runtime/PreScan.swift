@@ -14,9 +14,10 @@ func preScan(
 func estimateArena(
   _ bytes: UnsafeRawBufferPointer, as descriptor: UnsafePointer<ProtobufCMessageDescriptor>, limits: DecodingLimits
 ) throws(DecodingFailure) -> Int {
-  guard let start = bytes.baseAddress, bytes.count > 0 else { return 0 }
   var scan = PreScan(limits: limits)
   do throws(Refusal) {
+    // An empty buffer may have no address; no byte is read from this one then.
+    let start = bytes.baseAddress ?? UnsafeRawPointer(descriptor)
     try scan.message(start, start + bytes.count, descriptor, depth: 1)
   } catch {
     throw DecodingFailure(message: String(cString: descriptor.pointee.name), path: error.path, reason: error.reason)
