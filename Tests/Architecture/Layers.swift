@@ -10,6 +10,10 @@ enum Layers {
     "Protobuf": ["Core", "CProtobufC"],
     "mainstay-protogen": ["Protobuf"],
     "API": ["CAPI", "CProtobufC", "Protobuf", "RPCCore"],
+    // Only for tests: protos with every kind of field, and the properties that the tests and the fuzzer share.
+    "CProtobufFixtures": ["CProtobufC"],
+    "ProtobufFixtures": ["CProtobufFixtures", "Protobuf"],
+    "ProtobufProperties": ["API", "Protobuf", "ProtobufFixtures"],
 
     "RPCCore": ["Core", "Protobuf"],
     "RPCTransport": ["Core", "RPCCore", "COpenSSL", "CNghttp2", "Logging"],

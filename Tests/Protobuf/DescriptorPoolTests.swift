@@ -22,10 +22,14 @@ import Testing
   }
 
   @Test func generatedMethodsSayTheSameAsTheDescriptors() throws {
-    for method in CustomerServiceMethods.all + PolicyServiceMethods.all + EventServiceMethods.all + TestingTestServiceMethods.all {
+    for method in CustomerServiceMethods.all + PolicyServiceMethods.all + EventServiceMethods.all
+      + TestingTestServiceMethods.all
+    {
       let described = try #require(pool.method(at: String(method.path.dropFirst())))
       #expect(described.inputType == method.requestType && described.outputType == method.responseType)
-      #expect(described.clientStreaming == method.kind.clientStreams && described.serverStreaming == method.kind.serverStreams)
+      #expect(
+        described.clientStreaming == method.kind.clientStreams && described.serverStreaming == method.kind.serverStreams
+      )
       #expect(described.permission?.roles == method.permission?.roles)
       #expect(described.permission?.dataClass == method.permission?.dataClass.rawValue)
     }
@@ -58,10 +62,11 @@ import Testing
   @Test func aFileComesBehindWhatItImports() {
     let names = pool.fileWithDependencies("mainstay/customer/v1/party.proto").map(\.name)
     #expect(names.last == "mainstay/customer/v1/party.proto")
-    #expect(Set(names) == [
-      "google/protobuf/descriptor.proto", "google/protobuf/timestamp.proto", "google/type/date.proto",
-      "mainstay/platform/v1/options.proto", "mainstay/customer/v1/party.proto",
-    ])
+    #expect(
+      Set(names) == [
+        "google/protobuf/descriptor.proto", "google/protobuf/timestamp.proto", "google/type/date.proto",
+        "mainstay/platform/v1/options.proto", "mainstay/customer/v1/party.proto",
+      ])
     #expect(pool.fileWithDependencies("no/such.proto").isEmpty)
   }
 

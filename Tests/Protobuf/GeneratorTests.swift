@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct GeneratorTests {
   @Test(arguments: [
-    ("customer_id", "customerID"), ("type_url", "typeURL"), ("id", "id"), ("party_ids", "partyIDs"), ("camelCase", "camelCase"),
+    ("customer_id", "customerID"), ("type_url", "typeURL"), ("id", "id"), ("party_ids", "partyIDs"),
+    ("camelCase", "camelCase"),
     ("self", "selfValue"), ("a1_b2", "a1B2"),
   ])
   func fieldsHaveSwiftNames(proto: String, swift: String) {
@@ -15,7 +16,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("SEX_FEMALE", "Sex", "female"), ("IDENTIFIER_TYPE_OPEN_ID", "IdentifierType", "openID"), ("COMPRESSABLE", "PayloadType", "compressable"),
+    ("SEX_FEMALE", "Sex", "female"), ("IDENTIFIER_TYPE_OPEN_ID", "IdentifierType", "openID"),
+    ("COMPRESSABLE", "PayloadType", "compressable"),
     ("SELF_DEFAULT", "Self", "default"), ("LEVEL_9", "Level", "level9"),
   ])
   func enumValuesLoseTheirPrefix(value: String, type: String, swift: String) {
@@ -24,7 +26,8 @@ import Testing
 
   @Test(arguments: [
     ("mainstay.customer.v1.GetPartyRequest", "mainstay__customer__v1__get_party_request"),
-    ("google.rpc.ErrorInfo.MetadataEntry", "google__rpc__error_info__metadata_entry"), ("a.HTTPThing.MEntry", "a__httpthing__mentry"),
+    ("google.rpc.ErrorInfo.MetadataEntry", "google__rpc__error_info__metadata_entry"),
+    ("a.HTTPThing.MEntry", "a__httpthing__mentry"),
   ])
   func functionsAreNamedAsProtocCDoes(proto: String, c: String) {
     #expect(CNames.functions(proto) == c)
@@ -41,7 +44,9 @@ import Testing
     return set.bytes
   }
 
-  private func message(_ name: String, _ fields: [(name: String, number: UInt64, type: UInt64)], optional: Bool = false) -> [UInt8] {
+  private func message(_ name: String, _ fields: [(name: String, number: UInt64, type: UInt64)], optional: Bool = false)
+    -> [UInt8]
+  {
     var message = WireWriter()
     message.string(1, name)
     for field in fields {
@@ -59,9 +64,11 @@ import Testing
   @Test func whatClientsWouldLoseIsNamed() throws {
     let old = set([(4, message("M", [("kept", 1, 9), ("gone", 2, 9), ("changed", 3, 5)])), (4, message("N", []))])
     let new = set([(4, message("M", [("kept", 1, 9), ("changed", 3, 9), ("added", 4, 9)]))])
-    #expect(try breakingChanges(from: old, to: new) == [
-      "field gone = 2 of a.M was removed or has another number", "field changed = 3 of a.M has another type", "message a.N was removed",
-    ])
+    #expect(
+      try breakingChanges(from: old, to: new) == [
+        "field gone = 2 of a.M was removed or has another number", "field changed = 3 of a.M has another type",
+        "message a.N was removed",
+      ])
     #expect(try breakingChanges(from: old, to: old) == [])
     let api = APIDescriptors.fileDescriptorSet
     #expect(try breakingChanges(from: api, to: api) == [])
@@ -84,9 +91,10 @@ import Testing
     let method = try #require(pool.method(at: "mainstay.customer.v1.CustomerService/GetCustomer"))
     #expect(method.permission == nil && method.idempotency == .noSideEffects)
     #expect(pool.message(named: "mainstay.customer.v1.Identifier")?.field(number: 3)?.dataClass == 0)
-    #expect(pool.file(named: "mainstay/customer/v1/party.proto")?.dependencies == [
-      "google/protobuf/timestamp.proto", "google/type/date.proto",
-    ])
+    #expect(
+      pool.file(named: "mainstay/customer/v1/party.proto")?.dependencies == [
+        "google/protobuf/timestamp.proto", "google/type/date.proto",
+      ])
   }
 
   @Test func aMessageMayHoldItself() throws {

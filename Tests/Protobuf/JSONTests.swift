@@ -22,8 +22,10 @@ import Testing
 
   private func refusal<M: Message>(_ json: String, as type: M.Type) -> String {
     do {
-      _ = try fixtures.pool.message(named: M.fullName) == nil
-        ? transcoder.encode(json: Array(json.utf8), as: M.fullName) : fixtures.encode(json: Array(json.utf8), as: M.fullName)
+      _ =
+        try fixtures.pool.message(named: M.fullName) == nil
+        ? transcoder.encode(json: Array(json.utf8), as: M.fullName)
+        : fixtures.encode(json: Array(json.utf8), as: M.fullName)
       return "accepted"
     } catch { return error.description }
   }
@@ -50,7 +52,8 @@ import Testing
 
   @Test func protoNamesAreTakenToo() throws {
     #expect(try encode("{\"party_id\": \"par_1\"}", as: GetPartyRequest.self).partyID == "par_1")
-    #expect(refusal("{\"party_id\":\"a\",\"partyId\":\"b\"}", as: GetPartyRequest.self).hasPrefix("partyId: occurs twice"))
+    #expect(
+      refusal("{\"party_id\":\"a\",\"partyId\":\"b\"}", as: GetPartyRequest.self).hasPrefix("partyId: occurs twice"))
   }
 
   @Test func anEventCarriesItsPayload() throws {
@@ -65,17 +68,21 @@ import Testing
         {"@type":"type.googleapis.com/mainstay.customer.v1.PartyChanged","partyId":"par_1","created":true}}
         """)
     #expect(try encode(json, as: Event.self) == event)
-    let wrapped = RPCStatus(details: [GoogleAny(typeURL: GoogleDuration.typeURL, value: try GoogleDuration(seconds: 3, nanos: 5_000_000).serialized())])
+    let wrapped = RPCStatus(details: [
+      GoogleAny(typeURL: GoogleDuration.typeURL, value: try GoogleDuration(seconds: 3, nanos: 5_000_000).serialized())
+    ])
     #expect(
-      try decode(wrapped) == "{\"details\":[{\"@type\":\"type.googleapis.com/google.protobuf.Duration\",\"value\":\"3.005s\"}]}")
+      try decode(wrapped)
+        == "{\"details\":[{\"@type\":\"type.googleapis.com/google.protobuf.Duration\",\"value\":\"3.005s\"}]}")
     #expect(try encode(decode(wrapped), as: RPCStatus.self) == wrapped)
   }
 
-  @Test(arguments: [
-    ("2026-11-21T08:30:00Z", 1_795_249_800, 0), ("2026-11-21T16:30:00.5+08:00", 1_795_249_800, 500_000_000),
-    ("0001-01-01T00:00:00Z", -62_135_596_800, 0), ("9999-12-31T23:59:59.999999999Z", 253_402_300_799, 999_999_999),
-    ("1969-12-31T23:59:59.25Z", -1, 250_000_000),
-  ] as [(String, Int64, Int32)])
+  @Test(
+    arguments: [
+      ("2026-11-21T08:30:00Z", 1_795_249_800, 0), ("2026-11-21T16:30:00.5+08:00", 1_795_249_800, 500_000_000),
+      ("0001-01-01T00:00:00Z", -62_135_596_800, 0), ("9999-12-31T23:59:59.999999999Z", 253_402_300_799, 999_999_999),
+      ("1969-12-31T23:59:59.25Z", -1, 250_000_000),
+    ] as [(String, Int64, Int32)])
   func timesAreRead(text: String, seconds: Int64, nanos: Int32) throws {
     #expect(try encode("\"\(text)\"", as: GoogleTimestamp.self) == GoogleTimestamp(seconds: seconds, nanos: nanos))
   }
@@ -88,14 +95,16 @@ import Testing
     #expect(refusal("\"\(text)\"", as: GoogleTimestamp.self).hasPrefix("expected a time"))
   }
 
-  @Test(arguments: [
-    ("1.5s", 1, 500_000_000), ("-0.000000001s", 0, -1), ("-3.000s", -3, 0), ("315576000000s", 315_576_000_000, 0),
-  ] as [(String, Int64, Int32)])
+  @Test(
+    arguments: [
+      ("1.5s", 1, 500_000_000), ("-0.000000001s", 0, -1), ("-3.000s", -3, 0), ("315576000000s", 315_576_000_000, 0),
+    ] as [(String, Int64, Int32)])
   func spansAreRead(text: String, seconds: Int64, nanos: Int32) throws {
     #expect(try encode("\"\(text)\"", as: GoogleDuration.self) == GoogleDuration(seconds: seconds, nanos: nanos))
   }
 
-  @Test(arguments: ["1.5", "s", "--1s", "1.s", "315576000001s", "1e3s", "+1s"]) func brokenSpansAreRefused(text: String) {
+  @Test(arguments: ["1.5", "s", "--1s", "1.s", "315576000001s", "1e3s", "+1s"]) func brokenSpansAreRefused(text: String)
+  {
     #expect(refusal("\"\(text)\"", as: GoogleDuration.self).hasPrefix("expected seconds"))
   }
 
@@ -109,14 +118,23 @@ import Testing
   @Test(arguments: [
     ("{\"oneInt32\": \"1\", \"one_int32\": 2}", "one_int32: occurs twice"),
     ("{\"oneInt32\": 2147483648}", "oneInt32: 2147483648 is no integer of 32 bits"),
-    ("{\"oneInt32\": 1.5}", "oneInt32: 1.5 is no integer"), ("{\"oneInt32\": true}", "oneInt32: expected an integer, found a boolean"),
+    ("{\"oneInt32\": 1.5}", "oneInt32: 1.5 is no integer"),
+    ("{\"oneInt32\": true}", "oneInt32: expected an integer, found a boolean"),
     ("{\"oneUint32\": -1}", "oneUint32: -1 is no integer"), ("{\"oneFloat\": 1e39}", "oneFloat: 1e+39 is too large"),
-    ("{\"oneBool\": \"true\"}", "oneBool: expected true or false"), ("{\"oneString\": \"a\\u0000\"}", "oneString: holds a NUL"),
-    ("{\"oneBytes\": \"?\"}", "oneBytes: is not base64"), ("{\"oneLevel\": \"LEVEL_9\"}", "oneLevel: fixture.v1.Level has no value"),
-    ("{\"manyInt32\": [1, \"x\"]}", "manyInt32[1]: expected an integer"), ("{\"manyInt32\": 1}", "manyInt32: expected an array"),
-    ("{\"manyString\": [null]}", "manyString[0]: expected a string, found null"), ("{\"nothing\": 1}", "fixture.v1.Scalars has no field"),
-    ("{\"choiceBool\": true, \"choiceInt32\": 1}", "only one of choiceBool and choiceInt32"), ("[]", "expected an object"),
-    ("{\"choiceNode\": {\"next\": {\"children\": [{}, {\"name\": 1}]}}}", "choiceNode.next.children[1].name: expected a string"),
+    ("{\"oneBool\": \"true\"}", "oneBool: expected true or false"),
+    ("{\"oneString\": \"a\\u0000\"}", "oneString: holds a NUL"),
+    ("{\"oneBytes\": \"?\"}", "oneBytes: is not base64"),
+    ("{\"oneLevel\": \"LEVEL_9\"}", "oneLevel: fixture.v1.Level has no value"),
+    ("{\"manyInt32\": [1, \"x\"]}", "manyInt32[1]: expected an integer"),
+    ("{\"manyInt32\": 1}", "manyInt32: expected an array"),
+    ("{\"manyString\": [null]}", "manyString[0]: expected a string, found null"),
+    ("{\"nothing\": 1}", "fixture.v1.Scalars has no field"),
+    ("{\"choiceBool\": true, \"choiceInt32\": 1}", "only one of choiceBool and choiceInt32"),
+    ("[]", "expected an object"),
+    (
+      "{\"choiceNode\": {\"next\": {\"children\": [{}, {\"name\": 1}]}}}",
+      "choiceNode.next.children[1].name: expected a string"
+    ),
   ])
   func wrongContentIsRefusedWithItsPath(json: String, reason: String) {
     let described = refusal(json, as: Scalars.self)
@@ -124,15 +142,18 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1,]", "01", "1.", "-", "+1", "tru", "\"", "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"",
-    "\"\u{1}\"", "{\"a\":1,\"a\":2}", "{} {}", "nul", "NaN", "{'a':1}", "\"\\u12\"", String(repeating: "[", count: 100_000),
+    "", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "[1,]", "01", "1.", "-", "+1", "tru", "\"", "\"\\x\"", "\"\\ud800\"",
+    "\"\\ud800\\u0041\"",
+    "\"\u{1}\"", "{\"a\":1,\"a\":2}", "{} {}", "nul", "NaN", "{'a':1}", "\"\\u12\"",
+    String(repeating: "[", count: 100_000),
   ])
   func brokenTextIsRefused(json: String) {
     #expect(refusal(json, as: Scalars.self) != "accepted")
   }
 
   @Test func numbersAreTakenInEveryForm() throws {
-    let json = "{\"oneInt64\":\"-9223372036854775808\",\"oneUint64\":18446744073709551615,\"oneInt32\":1e2,\"oneUint32\":\"7.0\",\"oneDouble\":\"-Infinity\",\"oneFloat\":\"1.5\"}"
+    let json =
+      "{\"oneInt64\":\"-9223372036854775808\",\"oneUint64\":18446744073709551615,\"oneInt32\":1e2,\"oneUint32\":\"7.0\",\"oneDouble\":\"-Infinity\",\"oneFloat\":\"1.5\"}"
     let scalars = try Scalars(serialized: fixtures.encode(json: Array(json.utf8), as: Scalars.fullName))
     #expect(scalars.oneInt64 == .min && scalars.oneUint64 == .max && scalars.oneInt32 == 100 && scalars.oneUint32 == 7)
     #expect(scalars.oneDouble == -.infinity && scalars.oneFloat == 1.5)
@@ -144,7 +165,9 @@ import Testing
 
   @Test func escapesAreReadAndWritten() throws {
     let request = GetPartyRequest(partyID: "\"\\/\u{8}\u{C}\n\r\t\u{1}🙂é")
-    #expect(try encode("{\"partyId\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0001\\ud83d\\ude42\\u00e9\"}", as: GetPartyRequest.self) == request)
+    #expect(
+      try encode("{\"partyId\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0001\\ud83d\\ude42\\u00e9\"}", as: GetPartyRequest.self)
+        == request)
     #expect(try encode(decode(request), as: GetPartyRequest.self) == request)
   }
 
@@ -164,7 +187,9 @@ import Testing
 
   @Test func anUnknownTypeIsRefused() {
     #expect(throws: JSONFailure.self) { try transcoder.encode(json: Array("{}".utf8), as: "no.such.Type") }
-    #expect(refusal("{\"@type\": \"type.googleapis.com/no.such.Type\"}", as: GoogleAny.self) == "unknown message type no.such.Type")
+    #expect(
+      refusal("{\"@type\": \"type.googleapis.com/no.such.Type\"}", as: GoogleAny.self)
+        == "unknown message type no.such.Type")
     #expect(refusal("{\"a\": 1}", as: GoogleAny.self) == "has no \"@type\"")
   }
 }

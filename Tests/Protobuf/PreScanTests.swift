@@ -32,10 +32,11 @@ import Testing
     #expect(failure(Person.self, field(1, Array("a\0b".utf8))) == "family_name: holds a NUL character")
   }
 
-  @Test(arguments: [
-    [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80], [0xF0, 0x8F, 0xBF, 0xBF],
-    [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE4, 0xBD], [0xE4, 0xBD, 0x41], [0xF0, 0x9F, 0x99],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x9F, 0xBF], [0xED, 0xA0, 0x80], [0xF0, 0x8F, 0xBF, 0xBF],
+      [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xE4, 0xBD], [0xE4, 0xBD, 0x41], [0xF0, 0x9F, 0x99],
+    ] as [[UInt8]])
   func illFormedSequencesAreFoundWhereverTheyStand(sequence: [UInt8]) {
     for before in 0..<17 {
       let text = [UInt8](repeating: 0x61, count: before) + sequence
@@ -62,11 +63,12 @@ import Testing
     #expect(failure(Node.self, nested(101)).hasSuffix("next: nested deeper than 100 messages"))
   }
 
-  @Test(arguments: [
-    ([0x53], "groups are not supported"), ([0x54], "groups are not supported"), ([0x56], "invalid wire type"),
-    ([0x00], "invalid tag"), ([0x80, 0x80, 0x80, 0x80, 0x80, 0x01], "invalid tag"), ([0x80], "varint is cut off"),
-    ([0xF8, 0xFF, 0xFF, 0xFF, 0x1F], "invalid tag"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0x53], "groups are not supported"), ([0x54], "groups are not supported"), ([0x56], "invalid wire type"),
+      ([0x00], "invalid tag"), ([0x80, 0x80, 0x80, 0x80, 0x80, 0x01], "invalid tag"), ([0x80], "varint is cut off"),
+      ([0xF8, 0xFF, 0xFF, 0xFF, 0x1F], "invalid tag"),
+    ] as [([UInt8], String)])
   func brokenTagsAreRefused(bytes: [UInt8], reason: String) {
     let described = failure(CalendarDate.self, bytes)
     #expect(described.hasSuffix(": \(reason)"), "\(described)")
@@ -79,7 +81,9 @@ import Testing
     #expect(failure(CalendarDate.self, [0x0A, 0x00]) == "year: has the wrong wire type")
     #expect(failure(Person.self, [0x08, 0x01]) == "family_name: has the wrong wire type")
     #expect(failure(Person.self, [0x0A, 0x05, 0x61]) == "family_name: length goes beyond the message")
-    #expect(failure(Person.self, [0x0A, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00, 0x61]) == "family_name: length goes beyond the message")
+    #expect(
+      failure(Person.self, [0x0A, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00, 0x61])
+        == "family_name: length goes beyond the message")
     #expect(failure(Scalars.self, [0x0D, 1, 2]) == "one_double: has the wrong wire type")
     #expect(failure(Scalars.self, [0x09, 1, 2]) == "one_double: value is cut off")
     #expect(failure(Scalars.self, [0x15, 1, 2, 3]) == "one_float: value is cut off")

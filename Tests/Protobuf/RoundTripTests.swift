@@ -6,7 +6,8 @@ import Testing
   /// A party with something in every field.
   static let party = Party(
     partyID: "par_1", source: "febrl1", sourceKey: "rec-1", customerID: "cus_1",
-    kind: .person(Person(familyName: "王", givenName: "小明", birthDate: CalendarDate(year: 1980, month: 2, day: 29), sex: .female)),
+    kind: .person(
+      Person(familyName: "王", givenName: "小明", birthDate: CalendarDate(year: 1980, month: 2, day: 29), sex: .female)),
     identifiers: [Identifier(type: .residentID, issuer: "CN", value: "11010119800229001X")],
     phones: ["+86 138 0000 0000", ""], emails: ["a@example.org"],
     addresses: [Address(lines: ["长安街 1 号", "2 楼"], city: "北京", postalCode: "100000", countryCode: "CN")],

@@ -6,8 +6,12 @@ import Protobuf
 public func checkAnyBytes(_ bytes: [UInt8], as name: String, types: KnownTypes) throws -> Bool {
   let transcoder = JSONTranscoder(try types.pool(of: name))
   // JSON has other limits than the wire (a time after the year 9999), so each may refuse what the other takes.
-  if let json = try? transcoder.decode(bytes, as: name), let again = try? transcoder.encode(json: Array(json.utf8), as: name) {
-    guard try transcoder.decode(again, as: name) == json else { throw BrokenProperty(name: name, bytes: bytes, what: "JSON") }
+  if let json = try? transcoder.decode(bytes, as: name),
+    let again = try? transcoder.encode(json: Array(json.utf8), as: name)
+  {
+    guard try transcoder.decode(again, as: name) == json else {
+      throw BrokenProperty(name: name, bytes: bytes, what: "JSON")
+    }
   }
   _ = try? transcoder.encode(json: bytes, as: name)
   _ = try? DescriptorPool(fileDescriptorSet: bytes)

@@ -38,7 +38,9 @@ public struct RandomMessage {
   private mutating func write(_ field: ProtoField, to writer: inout WireWriter, depth: Int) {
     guard field.isRepeated else {
       // A number that comes twice counts as the last one. A message must not: see `preScan`.
-      if field.type != .message, field.oneofIndex == nil, generator.oneIn(8) { writeOne(field, to: &writer, depth: depth) }
+      if field.type != .message, field.oneofIndex == nil, generator.oneIn(8) {
+        writeOne(field, to: &writer, depth: depth)
+      }
       return writeOne(field, to: &writer, depth: depth)
     }
     let count = generator.oneIn(20) ? 40 : Int.random(in: 0..<4, using: &generator)
@@ -70,7 +72,9 @@ public struct RandomMessage {
       let bits = field.type == .double ? Double(Int32(truncatingIfNeeded: any)).magnitude.bitPattern : any
       if let tag { writer.fixed64(tag, bits) } else { writer.fixed64(bits) }
     case 5:
-      let bits = field.type == .float ? Float(Int16(truncatingIfNeeded: any)).magnitude.bitPattern : UInt32(truncatingIfNeeded: any)
+      let bits =
+        field.type == .float
+        ? Float(Int16(truncatingIfNeeded: any)).magnitude.bitPattern : UInt32(truncatingIfNeeded: any)
       if let tag { writer.fixed32(tag, bits) } else { writer.fixed32(bits) }
     default:
       let bits = varint(any, field)

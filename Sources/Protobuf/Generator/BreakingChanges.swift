@@ -17,7 +17,8 @@ func breakingChanges(from old: [UInt8], to new: [UInt8]) throws -> [String] {
       changes.append("enum \(declared.fullName) was removed")
       continue
     }
-    for value in declared.values where !now.values.contains(where: { $0.number == value.number && $0.name == value.name }) {
+    for value in declared.values
+    where !now.values.contains(where: { $0.number == value.number && $0.name == value.name }) {
       changes.append("value \(value.name) = \(value.number) of enum \(declared.fullName) was removed or changed")
     }
   }

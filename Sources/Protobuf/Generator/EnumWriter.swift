@@ -6,7 +6,8 @@ struct EnumWriter {
   let names: SwiftNames
 
   func write(to source: inout SourceText) {
-    let name = SwiftNames.quoted(names.type(declared.fullName).split(separator: ".").last.map(String.init) ?? declared.name)
+    let name = SwiftNames.quoted(
+      names.type(declared.fullName).split(separator: ".").last.map(String.init) ?? declared.name)
     source.documentation(declared.comment, otherwise: "The enum `\(declared.fullName)`.")
     source.block("public struct \(name): RawRepresentable, Hashable, Sendable") { source in
       source.line("/// The number on the wire.")

@@ -15,7 +15,9 @@ func readFile(_ path: String) throws -> [UInt8] {
 
 /// Writes a whole file, making the folders it lies in.
 func writeFile(_ path: String, _ bytes: [UInt8]) throws {
-  for index in path.indices where path[index] == "/" && index != path.startIndex { mkdir(String(path[..<index]), 0o777) }
+  for index in path.indices where path[index] == "/" && index != path.startIndex {
+    mkdir(String(path[..<index]), 0o777)
+  }
   guard let file = fopen(path, "wb") else { throw GeneratorFailure("\(path): \(String(cString: strerror(errno)))") }
   let written = fwrite(bytes, 1, bytes.count, file)
   guard fclose(file) == 0, written == bytes.count else { throw GeneratorFailure("\(path): could not be written") }

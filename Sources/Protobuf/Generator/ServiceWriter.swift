@@ -66,7 +66,8 @@ struct ServiceWriter {
     source.documentation(comment, otherwise: "The service `\(service.fullName)`.")
     source.block("public protocol \(name)Handler: Sendable") { source in
       for method in service.methods {
-        let requests = method.clientStreaming ? "_ requests: RequestReader<\(request(method))>" : "_ request: \(request(method))"
+        let requests =
+          method.clientStreaming ? "_ requests: RequestReader<\(request(method))>" : "_ request: \(request(method))"
         let responses = method.serverStreaming ? "_ responses: ResponseWriter<\(response(method))>, " : ""
         let result = method.serverStreaming ? "" : " -> \(response(method))"
         source.documentation(method.comment, otherwise: "The method `\(method.name)`.")

@@ -34,10 +34,11 @@ struct StrippedSet {
   let withoutSourceInfo: [UInt8]
 
   init(pool: DescriptorPool) throws {
-    let dropped = Set(pool.files.filter { file in
-      file.name == "google/protobuf/descriptor.proto"
-        || file.extends.contains { $0.extendee.hasPrefix("google.protobuf.") && $0.extendee.hasSuffix("Options") }
-    }.map(\.name))
+    let dropped = Set(
+      pool.files.filter { file in
+        file.name == "google/protobuf/descriptor.proto"
+          || file.extends.contains { $0.extendee.hasPrefix("google.protobuf.") && $0.extendee.hasSuffix("Options") }
+      }.map(\.name))
     var stripped = WireWriter()
     var whole = WireWriter()
     for file in pool.files {

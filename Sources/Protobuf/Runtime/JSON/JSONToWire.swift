@@ -3,7 +3,9 @@ import Core
 extension JSONTranscoder {
   /// A message's JSON into its wire format; fields by number.
   func wire(of value: JSONValue, as message: ProtoMessage, depth: Int) throws(JSONFailure) -> [UInt8] {
-    guard depth <= JSONTranscoder.maximumDepth else { throw JSONFailure("nested deeper than \(JSONTranscoder.maximumDepth)") }
+    guard depth <= JSONTranscoder.maximumDepth else {
+      throw JSONFailure("nested deeper than \(JSONTranscoder.maximumDepth)")
+    }
     if let type = WellKnownType(rawValue: message.fullName) {
       return try wire(of: value, as: type, message, depth: depth)
     }

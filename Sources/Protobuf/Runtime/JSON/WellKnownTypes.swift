@@ -115,7 +115,9 @@ extension JSONTranscoder {
       let message = try message(typeURL: typeURL)
       writer.name("@type")
       writer.quoted(typeURL)
-      guard depth < JSONTranscoder.maximumDepth else { throw JSONFailure("nested deeper than \(JSONTranscoder.maximumDepth)") }
+      guard depth < JSONTranscoder.maximumDepth else {
+        throw JSONFailure("nested deeper than \(JSONTranscoder.maximumDepth)")
+      }
       if WellKnownType(rawValue: message.fullName) != nil {
         writer.name("value")
         try write(bytes, as: message, to: &writer, depth: depth + 1)

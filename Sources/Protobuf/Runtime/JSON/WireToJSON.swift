@@ -5,7 +5,9 @@ extension JSONTranscoder {
   func write(
     _ wire: ArraySlice<UInt8>, as message: ProtoMessage, to writer: inout JSONWriter, depth: Int
   ) throws(JSONFailure) {
-    guard depth <= JSONTranscoder.maximumDepth else { throw JSONFailure("nested deeper than \(JSONTranscoder.maximumDepth)") }
+    guard depth <= JSONTranscoder.maximumDepth else {
+      throw JSONFailure("nested deeper than \(JSONTranscoder.maximumDepth)")
+    }
     if let type = WellKnownType(rawValue: message.fullName) {
       return try write(wire, as: type, message, to: &writer, depth: depth)
     }
