@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
-"""CPU time per GetCustomer call: Mainstay's customer service, the same through the gateway, a server in gRPC C++, and
-nghttpd with a static file of the same size as the floor. All subjects run in each round, one after another, so that a
-busy minute hits them all; what counts are the ratios within a round. Standard library only.
+"""CPU time per call, with replies of the same size. All subjects run in each round, one after another, so that a busy
+minute hits them all; what counts are the ratios within a round. Standard library only.
+
+    customer    GetCustomer of the customer service, read from its database
+    gateway     the same through the gateway; its own time, and the time of both
+    rpc-stack   Mainstay's gRPC without a database: UnaryCall of the interop server
+    grpc-c++    GetCustomer of a server in gRPC C++ with a constant reply: to be compared with rpc-stack
+    nghttpd     a static file: the floor for TLS and HTTP/2
 
 Servers run on core 0, h2load on core 1. CPU time is user + system time of the server process from /proc/PID/stat.
 """
@@ -21,6 +26,9 @@ import time
 from mainstay_system import ROOT, Mainstay, free_port, wait_for_port
 
 GET_CUSTOMER = "mainstay.customer.v1.CustomerService/GetCustomer"
+UNARY_CALL = "grpc.testing.TestService/UnaryCall"
+# A SimpleRequest for a reply of 221 bytes in all, about what a small customer takes: field 2, response_size, 215.
+UNARY_REQUEST = b"\x10\xd7\x01"
 GRPC_HEADERS = ["content-type: application/grpc", "te: trailers"]
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -73,12 +81,17 @@ def grpc_frame(message):
     return b"\0" + len(message).to_bytes(4, "big") + message
 
 
-def request_body(folder, customer_id):
-    """A file with the request GetCustomer(customer_id): field 1, a string."""
-    text = customer_id.encode()
-    path = pathlib.Path(folder, "request.bin")
-    path.write_bytes(grpc_frame(b"\x0a" + bytes([len(text)]) + text))
+def body_file(folder, name, message):
+    """A file with a request as it stands on the wire."""
+    path = pathlib.Path(folder, f"{name}.bin")
+    path.write_bytes(grpc_frame(message))
     return path
+
+
+def get_customer(customer_id):
+    """GetCustomerRequest: field 1, a string."""
+    text = customer_id.encode()
+    return b"\x0a" + bytes([len(text)]) + text
 
 
 def self_signed_certificate(folder):
@@ -101,12 +114,18 @@ def start(processes, command, port):
 
 
 def start_peers(processes, folder, reply_bytes):
-    """gRPC C++ and nghttpd."""
+    """Mainstay's gRPC alone, gRPC C++, and nghttpd."""
     certificate, key = self_signed_certificate(folder)
+    port = free_port()
+    server = str(ROOT / ".build/release/mainstay-interop")
+    pid = start(processes, [server, "server", "--port", str(port), "--cert", certificate, "--key", key], port)
+    body = body_file(folder, "unary-call", UNARY_REQUEST)
+    yield Subject("rpc-stack", f"https://127.0.0.1:{port}/{UNARY_CALL}", {"rpc-stack": pid}, body)
+
     port = free_port()
     server = str(ROOT / "Benchmarks/peers/build/customer-server")
     pid = start(processes, [server, str(port), certificate, key], port)
-    body = request_body(folder, "cus_01JABCDEFGHJKMNPQRSTVWXYZ0")
+    body = body_file(folder, "peer-customer", get_customer("cus_01JABCDEFGHJKMNPQRSTVWXYZ0"))
     yield Subject("grpc-c++", f"https://127.0.0.1:{port}/{GET_CUSTOMER}", {"grpc-c++": pid}, body)
 
     port = free_port()
@@ -119,7 +138,7 @@ def start_peers(processes, folder, reply_bytes):
 
 def mainstay_subjects(mainstay, folder):
     """The customer service itself, and through the gateway. The gateway's subject knows both processes."""
-    body = request_body(folder, mainstay.create_customer())
+    body = body_file(folder, "customer", get_customer(mainstay.create_customer()))
     customer, gateway = mainstay.pid("customer"), mainstay.pid("gateway")
     yield Subject("customer", f"https://127.0.0.1:{mainstay.port('customer')}/{GET_CUSTOMER}", {"customer": customer}, body)
     yield Subject(
@@ -157,12 +176,13 @@ def ratios(rounds):
         return spread([cpu(run, a) / cpu(run, b) for run in rounds])
 
     wanted = {
-        "grpc-c++ / customer": ("grpc-c++", "customer"),
+        "grpc-c++ / rpc-stack": ("grpc-c++", "rpc-stack"),
+        "rpc-stack / nghttpd": ("rpc-stack", "nghttpd"),
+        "grpc-c++ / customer with its database": ("grpc-c++", "customer"),
+        "customer / rpc-stack": ("customer", "rpc-stack"),
         "customer / nghttpd": ("customer", "nghttpd"),
-        "grpc-c++ / nghttpd": ("grpc-c++", "nghttpd"),
-        "gateway alone / customer direct": ("gateway", "customer"),
-        "gateway and customer / customer direct": ("gateway", "customer", True),
-        "grpc-c++ direct / gateway alone": ("grpc-c++", "gateway"),
+        "gateway alone / grpc-c++": ("gateway", "grpc-c++"),
+        "gateway and customer / customer": ("gateway", "customer", True),
     }
     return {title: ratio(*parts) for title, parts in wanted.items() if all(name in rounds[0] for name in parts[:2])}
 
@@ -197,7 +217,7 @@ def main():
                 subjects += mainstay_subjects(mainstay, folder)
                 reply = measure(subjects[0], 1_000, options.connections, options.streams)["reply_bytes"]
             else:
-                reply = 215
+                reply = 226
             subjects += start_peers(processes, folder, round(reply))
 
             for subject in subjects:
