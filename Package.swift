@@ -122,6 +122,10 @@ let package = Package(
       name: "ProtobufTests",
       dependencies: ["API", "CProtobufC", "Protobuf", "ProtobufFixtures", "ProtobufProperties", "mainstay-protogen"],
       path: "Tests/Protobuf", exclude: ["peer.py", "Corpus"], swiftSettings: strict),
+    // Calls
+    suite(
+      "RPCTests", "RPC",
+      ["Core", "MainstayTesting", "RPCCore", "RPCTransport", "RPCInProcess", "API", "Protobuf", logging]),
     // Data
     suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "Core"]),
   ]

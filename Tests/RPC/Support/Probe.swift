@@ -1,0 +1,131 @@
+import RPCCore
+import RPCTransport
+
+/// The service that the tests call, in bytes: requests and replies are text or filling.
+struct Probe: Sendable {
+  static func method(_ name: String, _ kind: CallKind) -> MethodDescriptor {
+    MethodDescriptor(service: "test.Probe", name: name, kind: kind)
+  }
+
+  /// Gives the request back.
+  static let echo = method("Echo", .unary)
+  /// Throws what `failures` has under the request's text.
+  static let fail = method("Fail", .unary)
+  /// Gives back all metadata that begins with "x-", before and after the reply, which is the peer's name.
+  static let mirror = method("Mirror", .unary)
+  /// Milliseconds until the deadline.
+  static let remaining = method("Remaining", .unary)
+  /// Notes "started", sleeps until it is cancelled and notes "cancelled".
+  static let hang = method("Hang", .bidirectional)
+  /// Notes "started" and waits for `release`, whatever happens.
+  static let block = method("Block", .unary)
+  /// Number and size of the requests, as "count bytes".
+  static let sum = method("Sum", .clientStreaming)
+  /// For "count bytes" so many replies of that size.
+  static let fill = method("Fill", .serverStreaming)
+  /// Gives each request back.
+  static let chat = method("Chat", .bidirectional)
+  /// Notes "started", reads nothing until `release`, then as `sum`.
+  static let slowSum = method("SlowSum", .clientStreaming)
+
+  struct Unforeseen: Error {}
+
+  static let failures: [String: any Error] = [
+    "violations": RPCError.badRequest([
+      FieldViolation("party.person.birth_date", "must be a day that exists"), FieldViolation("", "empty 請求"),
+    ]),
+    "unicode": RPCError(.notFound, "100% \t weg: ☺ 😈\n%41"),
+    "long": RPCError(.aborted, String(repeating: "😈", count: 5_000), details: [.badRequest([FieldViolation("f", String(repeating: "長", count: 1_000))])]),
+    "metadata": {
+      var error = RPCError(.aborted, "")
+      error.metadata.add("x-reason", "because")
+      return error
+    }(),
+    "unforeseen": Unforeseen(),
+  ]
+
+  let loops: EventLoopGroup
+  let notes = Notes()
+  let release = Notes()
+
+  var router: Router { Router(unaryBindings + streamingBindings) }
+
+  private var unaryBindings: [MethodBinding] {
+    let (loops, notes, release) = (loops, notes, release)
+    return [
+      MethodBinding(Probe.echo) { call in try await call.send(framed: framed(try await call.receiveOnly())) },
+      MethodBinding(Probe.fail) { call in
+        throw Probe.failures[text(try await call.receiveOnly())] ?? RPCError(.unknown, "no such failure")
+      },
+      MethodBinding(Probe.mirror) { call in
+        _ = try await call.receiveOnly()
+        for entry in call.context.metadata.entries where entry.key.hasPrefix("x-") {
+          call.context.initialMetadata.addBinary(entry.key, entry.value)
+          call.context.trailingMetadata.addBinary(entry.key, entry.value)
+        }
+        try await call.send(framed: framed(call.context.peer.certificate?.commonName ?? "-"))
+      },
+      MethodBinding(Probe.remaining) { call async throws in
+        let now = loops.first.clock.monotonicNanoseconds()
+        let left = call.context.deadline.map { "\($0.remainingNanoseconds(at: now) / 1_000_000)" }
+        try await call.send(framed: framed(left ?? "none"))
+      },
+      MethodBinding(Probe.block) { call async throws in
+        notes.note("started")
+        _ = await release.next()
+        try await call.send(framed: framed("released"))
+      },
+    ]
+  }
+
+  private var streamingBindings: [MethodBinding] {
+    let (loops, notes, release) = (loops, notes, release)
+    return [
+      MethodBinding(Probe.hang) { call async throws in
+        notes.note("started")
+        do {
+          try await loops.current?.sleep(for: .seconds(3_600))
+        } catch {
+          notes.note("cancelled")
+          throw error
+        }
+      },
+      MethodBinding(Probe.sum) { try await Probe.answerSum($0) },
+      MethodBinding(Probe.slowSum) { call async throws in
+        notes.note("started")
+        _ = await release.next()
+        try await Probe.answerSum(call)
+      },
+      MethodBinding(Probe.fill) { call async throws in
+        let numbers = text(try await call.receiveOnly()).split(separator: " ").compactMap { Int($0) }
+        let message = framed([UInt8](repeating: 7, count: numbers[1]))
+        do {
+          for _ in 0..<numbers[0] { try await call.send(framed: message) }
+        } catch {
+          notes.note("cancelled")
+          throw error
+        }
+      },
+      MethodBinding(Probe.chat) { call in
+        while let message = try await call.receive() { try await call.send(framed: framed(message)) }
+      },
+    ]
+  }
+
+  private static func answerSum(_ call: ServerCall) async throws {
+    var (count, bytes) = (0, 0)
+    while let message = try await call.receive() {
+      count += 1
+      bytes += message.count
+    }
+    try await call.send(framed: framed("\(count) \(bytes)"))
+  }
+}
+
+/// A message with room for its prefix.
+func framed(_ bytes: [UInt8]) -> [UInt8] { [0, 0, 0, 0, 0] + bytes }
+
+/// A text message with room for its prefix.
+func framed(_ text: String) -> [UInt8] { framed(Array(text.utf8)) }
+
+func text(_ bytes: [UInt8]?) -> String { bytes.map { String(decoding: $0, as: UTF8.self) } ?? "nil" }

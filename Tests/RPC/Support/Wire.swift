@@ -1,0 +1,96 @@
+import Core
+import Logging
+import RPCCore
+import RPCInProcess
+import RPCTransport
+import Testing
+
+/// How a test's client reaches its server. Each test of calls runs over both.
+enum Wire: CaseIterable, Sendable {
+  case inProcess
+  case sockets
+}
+
+/// A client and a server that are joined, with the probe behind it.
+struct Bench: Sendable {
+  let probe: Probe
+  let channel: ClientChannel
+  let clientLoop: EventLoop
+  let serverLoops: EventLoopGroup
+  /// Cuts the connection under the calls.
+  let cut: @Sendable () async -> Void
+  /// Stops the server when its calls have ended.
+  let shutdown: @Sendable () async -> Void
+
+  /// One request, one reply, as text.
+  func call(_ method: MethodDescriptor, _ request: String, _ options: CallOptions = .init()) async throws -> String {
+    text(try await channel.unary(method, framed: framed(request), options).message)
+  }
+}
+
+/// Starts a server on this wire and runs the test on its client's loop.
+func withBench(
+  _ wire: Wire, limits: HTTP2Limits = .init(), callLimits: CallLimits = .init(),
+  _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Void
+) async throws {
+  let serverLoops = try EventLoopGroup(count: 1)
+  let probe = Probe(loops: serverLoops)
+  let acceptor = GRPCAcceptor(router: probe.router, limits: callLimits, logger: Logger(label: "test"))
+  switch wire {
+  case .inProcess:
+    let endpoint = InProcessEndpoint(
+      acceptor, loop: serverLoops.first,
+      peer: Peer(address: "in-process", certificate: .init(commonName: "ours-client", organizationalUnit: "tester")),
+      limits: limits)
+    let bench = Bench(
+      probe: probe, channel: endpoint.channel(limits: callLimits), clientLoop: serverLoops.first,
+      serverLoops: serverLoops, cut: { endpoint.cut("cut by the test") }, shutdown: { endpoint.stop() })
+    try await run(bench, body)
+    try await serverLoops.first.run { endpoint.stop() }
+  case .sockets:
+    let clientLoop = try EventLoop()
+    let tls = TestIdentities.shared.server()
+    let server = try await Server(
+      .init(host: "127.0.0.1", port: 0, tls: tls, limits: limits), acceptor: acceptor, group: serverLoops)
+    let context = try TLSContext(TestIdentities.shared.client(), role: .client)
+    let subchannel = Subchannel(host: "127.0.0.1", port: server.port, loop: clientLoop, context: context, limits: limits)
+    let source = OnLoop(subchannel)
+    let bench = Bench(
+      probe: probe, channel: ClientChannel(subchannel, loop: clientLoop, limits: callLimits), clientLoop: clientLoop,
+      serverLoops: serverLoops, cut: { await server.shutdown(grace: .zero) },
+      shutdown: { await server.shutdown(grace: .seconds(60)) })
+    try await run(bench, body)
+    try await clientLoop.run { source.value.close() }
+    await server.shutdown(grace: .zero)
+    clientLoop.stop()
+  }
+  serverLoops.stop()
+}
+
+private func run(_ bench: Bench, _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Void) async throws {
+  try await withTaskExecutorPreference(bench.clientLoop) { try await onLoop(bench, body) }
+}
+
+@concurrent private func onLoop(
+  _ bench: Bench, _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Void
+) async throws {
+  #expect(bench.clientLoop.isCurrent)
+  try await body(bench)
+}
+
+/// Hands a value of one loop to closures that run there.
+struct OnLoop<Value>: @unchecked Sendable {
+  let value: Value
+
+  init(_ value: Value) { self.value = value }
+}
+
+/// The status that a call fails with; nil if it does not fail.
+func status(_ body: nonisolated(nonsending) () async throws -> Void) async -> RPCError? {
+  do {
+    try await body()
+    return nil
+  } catch {
+    return RPCError(converting: error)
+  }
+}
