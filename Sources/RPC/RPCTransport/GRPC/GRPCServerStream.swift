@@ -25,6 +25,7 @@ final class GRPCServerStream {
   private var deadlineTimer: LoopTimer?
   private var deframer: MessageDeframer
   private var heldCredit = 0
+  private var receivedMessages = 0
   private var hasSentHeaders = false
   private var isFinished = false
   private var hasEnded = false
@@ -126,7 +127,13 @@ extension GRPCServerStream: HTTP2StreamHandler {
     defer { giveCredit() }
     guard !isFinished, let call else { return }
     do throws(RPCError) {
-      try deframer.receive(data) { call.deliver($0) }
+      try deframer.receive(data) { message in
+        receivedMessages += 1
+        call.deliver(message)
+      }
+      if receivedMessages > 1, !call.method.kind.clientStreams {
+        throw RPCError(.internal, "a \(call.method.name) call takes one request message and had more")
+      }
     } catch {
       interrupt(error)
     }
