@@ -2,11 +2,14 @@
 ///
 /// Its size is bounded by flow control: the transport gives the peer credit only for what `unreadBytes` leaves room for.
 final class MessageInbox {
+  /// What a waiting message costs beside its bytes: else a peer could fill the memory with empty ones.
+  private static let overheadBytes = 32
+
   private var messages: [[UInt8]] = []
   private var head = 0
   private var ending: Result<Void, RPCError>?
   private var waiter: UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>?
-  /// Bytes of messages that nobody has read yet.
+  /// Bytes of messages that nobody has read yet, and what it costs to keep them.
   private(set) var unreadBytes = 0
 
   /// Adds a message; ignored after the end.
@@ -15,7 +18,7 @@ final class MessageInbox {
     if let waiter = take() {
       waiter.resume(returning: .success(message))
     } else {
-      unreadBytes += message.count
+      unreadBytes += message.count + MessageInbox.overheadBytes
       messages.append(message)
     }
   }
@@ -37,7 +40,7 @@ final class MessageInbox {
     if head < messages.count {
       let message = messages[head]
       head += 1
-      unreadBytes -= message.count
+      unreadBytes -= message.count + MessageInbox.overheadBytes
       if head == messages.count || head >= 64 {
         messages.removeFirst(head)
         head = 0
