@@ -22,7 +22,7 @@ public final class ClientCall {
   public private(set) var trailingMetadata = Metadata()
   private let inbox = MessageInbox()
   private let transport: any ClientCallTransport
-  private var writeWaiter: UnsafeContinuation<Void, Never>?
+  private var writeWaiters: [UnsafeContinuation<Void, Never>] = []
   private var ended = false
 
   /// A call that a transport begins.
@@ -44,7 +44,10 @@ public final class ClientCall {
     guard transport.isCongested, method.kind.clientStreams else { return }
     let transport = transport
     await withTaskCancellationHandler {
-      await withUnsafeContinuation { writeWaiter = $0 }
+      await withUnsafeContinuation { continuation in
+        // The task may have been cancelled before it came here, which ends the call at once.
+        if ended { continuation.resume() } else { writeWaiters.append(continuation) }
+      }
     } onCancel: {
       transport.cancel()
     }
@@ -91,8 +94,8 @@ public final class ClientCall {
 
   /// The peer takes data again.
   public func becameWritable() {
-    let waiter = writeWaiter
-    writeWaiter = nil
-    waiter?.resume()
+    let waiters = writeWaiters
+    writeWaiters = []
+    for waiter in waiters { waiter.resume() }
   }
 }

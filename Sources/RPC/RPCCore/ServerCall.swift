@@ -18,7 +18,7 @@ public final class ServerCall {
   public let context: ServerContext
   private let inbox = MessageInbox()
   private var transport: (any ServerCallTransport)?
-  private var writeWaiter: UnsafeContinuation<Void, Never>?
+  private var writeWaiters: [UnsafeContinuation<Void, Never>] = []
   private var failure: RPCError?
 
   /// A call that a transport begins.
@@ -49,7 +49,7 @@ public final class ServerCall {
     guard let transport else { throw RPCError(.cancelled, "the connection is gone") }
     transport.send(framed: framed)
     if transport.isCongested, method.kind.serverStreams {
-      await withUnsafeContinuation { writeWaiter = $0 }
+      await withUnsafeContinuation { writeWaiters.append($0) }
       if let failure { throw failure }
     }
   }
@@ -81,8 +81,8 @@ public final class ServerCall {
 
   /// The peer takes data again.
   public func becameWritable() {
-    let waiter = writeWaiter
-    writeWaiter = nil
-    waiter?.resume()
+    let waiters = writeWaiters
+    writeWaiters = []
+    for waiter in waiters { waiter.resume() }
   }
 }

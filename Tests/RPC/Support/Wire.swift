@@ -29,10 +29,12 @@ struct Bench: Sendable {
 }
 
 /// Starts a server on this wire and runs the test on its client's loop.
-func withBench(
+@discardableResult
+func withBench<Value: Sendable>(
   _ wire: Wire, limits: HTTP2Limits = .init(), callLimits: CallLimits = .init(),
-  _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Void
-) async throws {
+  _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Value
+) async throws -> Value {
+  let result: Value
   let serverLoops = try EventLoopGroup(count: 1)
   let probe = Probe(loops: serverLoops)
   let acceptor = GRPCAcceptor(router: probe.router, limits: callLimits, logger: Logger(label: "test"))
@@ -44,8 +46,9 @@ func withBench(
       limits: limits)
     let bench = Bench(
       probe: probe, channel: endpoint.channel(limits: callLimits), clientLoop: serverLoops.first,
-      serverLoops: serverLoops, cut: { endpoint.cut("cut by the test") }, shutdown: { endpoint.stop() })
-    try await run(bench, body)
+      serverLoops: serverLoops, cut: { endpoint.cut("the connection was cut by the test") },
+      shutdown: { endpoint.stop() })
+    result = try await run(bench, body)
     try await serverLoops.first.run { endpoint.stop() }
   case .sockets:
     let clientLoop = try EventLoop()
@@ -59,23 +62,26 @@ func withBench(
       probe: probe, channel: ClientChannel(subchannel, loop: clientLoop, limits: callLimits), clientLoop: clientLoop,
       serverLoops: serverLoops, cut: { await server.shutdown(grace: .zero) },
       shutdown: { await server.shutdown(grace: .seconds(60)) })
-    try await run(bench, body)
+    result = try await run(bench, body)
     try await clientLoop.run { source.value.close() }
     await server.shutdown(grace: .zero)
     clientLoop.stop()
   }
   serverLoops.stop()
+  return result
 }
 
-private func run(_ bench: Bench, _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Void) async throws {
+private func run<Value: Sendable>(
+  _ bench: Bench, _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Value
+) async throws -> Value {
   try await withTaskExecutorPreference(bench.clientLoop) { try await onLoop(bench, body) }
 }
 
-@concurrent private func onLoop(
-  _ bench: Bench, _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Void
-) async throws {
+@concurrent private func onLoop<Value: Sendable>(
+  _ bench: Bench, _ body: nonisolated(nonsending) @Sendable (Bench) async throws -> Value
+) async throws -> Value {
   #expect(bench.clientLoop.isCurrent)
-  try await body(bench)
+  return try await body(bench)
 }
 
 /// Hands a value of one loop to closures that run there.

@@ -98,6 +98,8 @@ public final class HTTP2Connection {
     let ended = streams
     streams.removeAll()
     for stream in ended.values {
+      // nghttp2 may be at work further up the stack, and must not find a stream that is gone.
+      nghttp2_session_set_stream_user_data(session, stream.id, nil)
       stream.abortReason = reason
       close(stream, NGHTTP2_CANCEL.rawValue)
     }
@@ -231,11 +233,11 @@ public final class HTTP2Connection {
   }
 
   func receivedData(_ id: Int32, _ data: UnsafeRawBufferPointer) {
-    guard let stream = stream(id), let handler = stream.handler else {
+    guard let stream = stream(id) else {
       nghttp2_session_consume(session, id, data.count)
       return
     }
-    handler.received(data: data)
+    stream.receive(data)
   }
 
   func receivedEnd(_ id: Int32) {
@@ -249,6 +251,8 @@ public final class HTTP2Connection {
 
   func closed(_ id: Int32, _ errorCode: UInt32) {
     guard let stream = streams.removeValue(forKey: id) else { return }
+    // The connection's window outlives the stream: what nobody read must not stay taken from it.
+    if stream.unconsumedBytes > 0 { nghttp2_session_consume_connection(session, stream.unconsumedBytes) }
     close(stream, errorCode)
     delegate?.connectionClosedStream()
   }

@@ -41,6 +41,8 @@ public final class HTTP2Stream {
   public private(set) var isFinished = false
   /// Bytes queued and not yet handed to the connection.
   public private(set) var queuedBytes = 0
+  /// Received bytes that no credit was given for yet.
+  private(set) var unconsumedBytes = 0
   /// Headers of the frame that is being read.
   var incoming = HeaderBlock()
   var hasReceivedHeaders = false
@@ -90,9 +92,17 @@ public final class HTTP2Stream {
     connection?.submitReset(self, errorCode)
   }
 
-  /// Gives the peer credit for so many bytes that have been dealt with.
+  /// Gives the peer credit for so many bytes that have been dealt with; what is left when the stream ends is given then.
   public func consume(_ count: Int) {
-    if count > 0 { connection?.consume(self, count) }
+    let count = min(count, unconsumedBytes)
+    guard count > 0 else { return }
+    unconsumedBytes -= count
+    connection?.consume(self, count)
+  }
+
+  func receive(_ data: UnsafeRawBufferPointer) {
+    unconsumedBytes += data.count
+    if let handler { handler.received(data: data) } else { consume(data.count) }
   }
 
   private func resume() {
