@@ -58,7 +58,7 @@ enum GRPCHeaders {
     block.append("grpc-status", String(error?.code.rawValue ?? 0))
     if let error {
       if !error.message.isEmpty {
-        block.append("grpc-message", PercentEncoding.encode(String(error.message.prefix(maximumMessageCharacters))))
+        block.append("grpc-message", PercentEncoding.encode(error.message, maximumBytes: maximumMessageBytes))
       }
       if let details = StatusDetails.encode(error) {
         block.append("grpc-status-details-bin", Base64.encode(details))
@@ -105,7 +105,8 @@ enum GRPCHeaders {
     return RPCError(code, "the server answered HTTP \(httpStatus) and not gRPC")
   }
 
-  private static let maximumMessageCharacters = 1_024
+  /// Most bytes of an encoded message: with the details it must stay below the 8 KiB of headers that peers take for sure.
+  private static let maximumMessageBytes = 2_048
   private static let responseBase = HeaderBlock([(":status", "200"), ("content-type", "application/grpc")])
   private static let okTrailers = HeaderBlock([("grpc-status", "0")])
 
@@ -132,10 +133,20 @@ enum GRPCHeaders {
       if entry.key.hasSuffix("-bin") {
         headers.append(entry.key, Base64.encode(entry.value))
       } else {
-        headers.append(name: entry.key.utf8, value: entry.value)
+        // Space around a value is no part of it, and nghttp2 refuses it.
+        let isSpace = { (byte: UInt8) in byte == UInt8(ascii: " ") }
+        let value = entry.value.drop(while: isSpace)
+        let end = value.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? value.startIndex
+        headers.append(name: entry.key.utf8, value: value[..<end])
       }
     }
   }
+
+  /// Headers that gRPC sets itself, and those of HTTP/1 that make an HTTP/2 message malformed (RFC 9113, 8.2.2).
+  private static let unsendable: Set<String> = [
+    "te", "content-type", "user-agent", "host", "content-length", "connection", "keep-alive", "proxy-connection",
+    "transfer-encoding", "upgrade",
+  ]
 
   /// Keys of [a-z0-9_.-], values of printable ASCII; nothing else may become a header, so that no caller can smuggle one in.
   private static func isSendable(_ entry: Metadata.Entry) -> Bool {
@@ -143,7 +154,8 @@ enum GRPCHeaders {
     let isKey =
       !key.isEmpty
       && key.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || [45, 46, 95].contains($0) }
-    let isReserved = entry.key.hasPrefix("grpc-") && entry.key != "grpc-previous-rpc-attempts"
+    let isReserved =
+      unsendable.contains(entry.key) || entry.key.hasPrefix("grpc-") && entry.key != "grpc-previous-rpc-attempts"
     return isKey && !isReserved && (entry.key.hasSuffix("-bin") || entry.value.allSatisfy { (0x20...0x7E).contains($0) })
   }
 }

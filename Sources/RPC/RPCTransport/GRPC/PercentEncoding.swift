@@ -1,13 +1,22 @@
 /// The encoding of grpc-message: printable ASCII but "%" stands for itself, all else is %XX of its UTF-8.
 enum PercentEncoding {
-  static func encode(_ text: String) -> String {
-    let hex = Array("0123456789ABCDEF".utf8)
+  private static let digits = Array("0123456789ABCDEF".utf8)
+
+  /// At most so many bytes: a longer text is cut after a whole character (a Unicode scalar).
+  static func encode(_ text: String, maximumBytes: Int = .max) -> String {
     var bytes: [UInt8] = []
-    for byte in text.utf8 {
-      if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
-        bytes.append(byte)
-      } else {
-        bytes += [UInt8(ascii: "%"), hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+    for scalar in text.unicodeScalars {
+      let length = bytes.count
+      for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter {
+        if (0x20...0x7E).contains(byte), byte != UInt8(ascii: "%") {
+          bytes.append(byte)
+        } else {
+          bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        }
+      }
+      if bytes.count > maximumBytes {
+        bytes.removeSubrange(length...)
+        break
       }
     }
     return String(decoding: bytes, as: UTF8.self)
@@ -19,10 +28,10 @@ enum PercentEncoding {
     var decoded: [UInt8] = []
     var position = 0
     while position < bytes.count {
-      if bytes[position] == UInt8(ascii: "%"), position + 2 < bytes.count,
-        let value = UInt8(String(decoding: bytes[position + 1...position + 2], as: UTF8.self), radix: 16)
+      if bytes[position] == UInt8(ascii: "%"), position + 2 < bytes.count, let high = value(bytes[position + 1]),
+        let low = value(bytes[position + 2])
       {
-        decoded.append(value)
+        decoded.append(high << 4 | low)
         position += 3
       } else {
         decoded.append(bytes[position])
@@ -30,5 +39,14 @@ enum PercentEncoding {
       }
     }
     return String(decoding: decoded, as: UTF8.self)
+  }
+
+  private static func value(_ digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    default: nil
+    }
   }
 }
