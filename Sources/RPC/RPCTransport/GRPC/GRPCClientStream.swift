@@ -37,7 +37,15 @@ final class GRPCClientStream: @unchecked Sendable {
     }
     let headers = GRPCHeaders.request(
       path: method.path, authority: authority, timeoutNanoseconds: timeout, metadata: options.metadata)
+    guard headers.listSize <= connection.peerHeaderListBytes else {
+      throw RPCError(
+        .resourceExhausted,
+        "metadata of \(headers.listSize) bytes; the server takes at most \(connection.peerHeaderListBytes)")
+    }
     guard let stream = connection.open(headers, handler: self) else {
+      guard connection.isClosing else {
+        throw RPCError(.resourceExhausted, "\(connection.activeStreams) calls are open on the connection; try again later")
+      }
       throw RPCError(.unavailable, "the connection takes no more calls; try again")
     }
     self.stream = stream

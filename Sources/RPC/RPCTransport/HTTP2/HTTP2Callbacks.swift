@@ -35,6 +35,17 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
     connection(user)?.closed(id, errorCode)
     return 0
   }
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
+    guard let header = frame?.pointee.hd, header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return 0 }
+    let type = UInt32(header.type)
+    if type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue { connection(user)?.sentEnd(header.stream_id) }
+    return 0
+  }
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
+    guard let header = frame?.pointee.hd, UInt32(header.type) == NGHTTP2_HEADERS.rawValue else { return 0 }
+    connection(user)?.couldNotSendHeaders(header.stream_id)
+    return 0
+  }
   return callbacks
 }()
 

@@ -15,7 +15,7 @@ public protocol HTTP2ConnectionDelegate: AnyObject {
   func connectionNeedsFlush()
   /// The peer has opened a stream; nil refuses it.
   func connectionOpened(_ stream: HTTP2Stream) -> (any HTTP2StreamHandler)?
-  /// The peer will take no more streams.
+  /// The peer will take no more streams, or the connection has had as many as it can.
   func connectionReceivedGoAway()
   /// A stream has ended; `activeStreams` are left.
   func connectionClosedStream()
@@ -31,6 +31,7 @@ public final class HTTP2Connection {
   private let limits: HTTP2Limits
   private var session: OpaquePointer?
   private var streams: [Int32: HTTP2Stream] = [:]
+  private var openedStreams = 0
   private var isReceiving = false
   private var isAborted = false
   /// Whether either side has said that no new stream is taken.
@@ -66,6 +67,11 @@ public final class HTTP2Connection {
   /// Streams that the peer lets us have open at once.
   public var peerConcurrentStreams: Int {
     Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+
+  /// Size of the headers that the peer takes, counted as in RFC 9113, 6.5.2; nghttp2 itself sends no more than 64 KiB.
+  public var peerHeaderListBytes: Int {
+    min(60_000, Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE)))
   }
 
   // MARK: bytes
@@ -109,7 +115,7 @@ public final class HTTP2Connection {
 
   /// Opens a stream as client. The handler is told `closed` if the peer does not take it. Nil if no stream can be opened.
   public func open(_ headers: HeaderBlock, handler: any HTTP2StreamHandler) -> HTTP2Stream? {
-    guard !isClosing else { return nil }
+    guard !isClosing, streams.count < limits.openStreams else { return nil }
     let stream = HTTP2Stream(id: -1, connection: self)
     stream.handler = handler
     let id = headers.withNghttp2 { values, count in
@@ -120,6 +126,12 @@ public final class HTTP2Connection {
     stream.id = id
     streams[id] = stream
     delegate?.connectionNeedsFlush()
+    // The numbers of streams are used once only, and come to an end on a connection that lives for long.
+    openedStreams += 1
+    if openedStreams >= limits.streamsPerConnection {
+      isClosing = true
+      delegate?.connectionReceivedGoAway()
+    }
     return stream
   }
 
@@ -194,6 +206,19 @@ public final class HTTP2Connection {
 
   // MARK: what nghttp2 tells
 
+  /// The last frame of our side has gone. A server needs no more of a request that it has answered, and a client that went
+  /// on would hold the stream for ever (RFC 9113, 8.1).
+  func sentEnd(_ id: Int32) {
+    guard role == .server, nghttp2_session_get_stream_remote_close(session, id) == 0 else { return }
+    nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, NGHTTP2_NO_ERROR.rawValue)
+  }
+
+  /// nghttp2 takes headers up to 64 KiB. It closes the stream itself if they were a request's.
+  func couldNotSendHeaders(_ id: Int32) {
+    guard role == .server else { return }
+    nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, NGHTTP2_INTERNAL_ERROR.rawValue)
+  }
+
   func began(_ id: Int32) -> Int32 {
     guard role == .server, streams[id] == nil else { return 0 }
     let stream = HTTP2Stream(id: id, connection: self)
@@ -208,13 +233,19 @@ public final class HTTP2Connection {
   }
 
   func receivedField(_ id: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> Int32 {
-    guard let stream = stream(id) else { return 0 }
+    guard let stream = stream(id), !stream.hasTooLargeHeaders else { return 0 }
     stream.incoming.append(name: name, value: value)
-    return stream.incoming.listSize > limits.headerListBytes ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue : 0
+    if stream.incoming.listSize > limits.headerListBytes {
+      // gRPC takes this code for RESOURCE_EXHAUSTED.
+      stream.hasTooLargeHeaders = true
+      stream.incoming = HeaderBlock()
+      submitReset(stream, NGHTTP2_ENHANCE_YOUR_CALM.rawValue)
+    }
+    return 0
   }
 
   func receivedHeaders(_ id: Int32, endStream: Bool) {
-    guard let stream = stream(id) else { return }
+    guard let stream = stream(id), !stream.hasTooLargeHeaders else { return }
     let headers = stream.incoming
     stream.incoming = HeaderBlock()
     if stream.hasReceivedHeaders {

@@ -15,6 +15,11 @@ public struct HTTP2Limits: Sendable, Equatable {
   /// CONTINUATION frames behind one HEADERS frame.
   public var continuations: Int = 8
 
+  /// Streams that a client has open at once, with those that wait until the peer lets them begin.
+  public var openStreams: Int = 65_536
+  /// Streams that a client opens on one connection before it takes another; HTTP/2 has numbers for 2³⁰.
+  public var streamsPerConnection: Int = 1_000_000_000
+
   /// The defaults.
   public init() {}
 }

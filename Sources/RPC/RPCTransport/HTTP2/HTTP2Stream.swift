@@ -46,6 +46,8 @@ public final class HTTP2Stream {
   /// Headers of the frame that is being read.
   var incoming = HeaderBlock()
   var hasReceivedHeaders = false
+  /// Whether a frame's headers went over the limit; the stream has been reset.
+  var hasTooLargeHeaders = false
   private var chunks: [[UInt8]] = []
   private var firstChunk = 0
   private var offset = 0
