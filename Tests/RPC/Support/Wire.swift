@@ -52,18 +52,17 @@ func withBench<Value: Sendable>(
     try await serverLoops.first.run { endpoint.stop() }
   case .sockets:
     let clientLoop = try EventLoop()
-    let tls = TestIdentities.shared.server()
+    let identities = try TestIdentities()
     let server = try await Server(
-      .init(host: "127.0.0.1", port: 0, tls: tls, limits: limits), acceptor: acceptor, group: serverLoops)
-    let context = try TLSContext(TestIdentities.shared.client(), role: .client)
+      .init(host: "127.0.0.1", port: 0, tls: identities.server(), limits: limits), acceptor: acceptor, group: serverLoops)
+    let context = try TLSContext(identities.client(), role: .client)
     let subchannel = Subchannel(host: "127.0.0.1", port: server.port, loop: clientLoop, context: context, limits: limits)
-    let source = OnLoop(subchannel)
     let bench = Bench(
       probe: probe, channel: ClientChannel(subchannel, loop: clientLoop, limits: callLimits), clientLoop: clientLoop,
       serverLoops: serverLoops, cut: { await server.shutdown(grace: .zero) },
       shutdown: { await server.shutdown(grace: .seconds(60)) })
     result = try await run(bench, body)
-    try await clientLoop.run { source.value.close() }
+    try await clientLoop.run { subchannel.close() }
     await server.shutdown(grace: .zero)
     clientLoop.stop()
   }
