@@ -103,6 +103,8 @@ let package = Package(
       "GatewayTests", "Gateway",
       ["Gateway", "ServiceRuntime", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", logging]),
 
+    suite("IntegrationTests", "Integration", ["MainstayTesting"]),
+
     // Suites of the customer service
     suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
     suite(

@@ -1,0 +1,55 @@
+import Foundation
+
+/// Mainstay as `mainstay up` runs it, in a folder and on ports of its own.
+public final class RunningSystem: Sendable {
+  /// The state folder.
+  public let home: TemporaryFolder
+  /// Where the gateway listens.
+  public let gatewayPort: Int
+  /// Where the customer service listens.
+  public let customerPort: Int
+
+  /// A system that is not up yet.
+  public init() throws {
+    home = try TemporaryFolder()
+    gatewayPort = try freePort()
+    customerPort = try freePort()
+  }
+
+  /// Starts everything and waits until it is healthy.
+  public func up() async throws -> Program.Result {
+    try await mainstay(["up", "--gateway-port", "\(gatewayPort)", "--customer-port", "\(customerPort)"])
+  }
+
+  /// Stops everything.
+  @discardableResult
+  public func down() async throws -> Program.Result { try await mainstay(["down"]) }
+
+  /// Runs the command line against this system.
+  public func mainstay(_ arguments: [String], input: String? = nil) async throws -> Program.Result {
+    try await Program.run("mainstay", arguments, environment: ["MAINSTAY_HOME": home.path], input: input)
+  }
+
+  /// Process id of one of its processes; nil if it does not run.
+  public func processIdentifier(of name: String) -> Int32? {
+    let text = try? String(contentsOfFile: home.file("run/\(name).pid"), encoding: .utf8)
+    return text.flatMap { Int32($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+  }
+}
+
+/// A port of 127.0.0.1 on which nobody listens now.
+public func freePort() throws -> Int {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(descriptor) }
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let result = withUnsafeMutablePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bound in
+      bind(descriptor, bound, length) == 0 && getsockname(descriptor, bound, &length) == 0
+    }
+  }
+  guard result else { throw POSIXError(.EADDRNOTAVAIL) }
+  return Int(UInt16(bigEndian: address.sin_port))
+}

@@ -1,0 +1,20 @@
+import MainstayTesting
+import Testing
+
+/// Clients that others wrote, against Mainstay as `mainstay up` runs it.
+@Suite(.timeLimit(.minutes(5)), .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
+struct ForeignClientTests {
+  private static let modules = ["grpc", "grpc_health", "grpc_reflection"]
+
+  @Test(.enabled("PyPI grpcio is not installed") { try await Python.interpreter(with: modules) != nil })
+  func grpcioSeesAStockServiceBehindTheGateway() async throws {
+    let system = try RunningSystem()
+    let up = try await system.up()
+    #expect(up.code == 0, "\(up.errors)")
+    let result = try await Python.run(
+      script: "Tests/Integration/grpc_client.py", arguments: ["\(system.gatewayPort)", system.home.file("pki")],
+      modules: Self.modules)
+    #expect(result?.code == 0, "\(result?.output ?? "") \(result?.errors ?? "")")
+    try await system.down()
+  }
+}
