@@ -41,17 +41,25 @@ enum Repository {
   static func manifest() throws -> Data {
     let scratch = FileManager.default.temporaryDirectory.appending(path: "mainstay-manifest-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: scratch) }
+    return try run(
+      ["swift", "package", "--package-path", root.path, "--scratch-path", scratch.path, "dump-package"]
+    ).output
+  }
+
+  /// Runs a command in the package root, with variables added to the environment, and waits for its end. Errors go where
+  /// those of the tests go.
+  static func run(_ command: [String], environment: [String: String] = [:]) throws -> (code: Int32, output: Data) {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [
-      "swift", "package", "--package-path", root.path, "--scratch-path", scratch.path, "dump-package",
-    ]
+    process.arguments = command
+    process.currentDirectoryURL = root
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let output = Pipe()
     process.standardOutput = output
     try process.run()
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
-    return data
+    return (process.terminationStatus, data)
   }
 }
