@@ -47,7 +47,12 @@ public final class TLSContext: @unchecked Sendable {
   }
 
   private func loadIdentity(_ configuration: TLSConfiguration) throws(TransportError) {
-    guard let chain = configuration.certificateChainPath, let key = configuration.privateKeyPath else { return }
+    guard let chain = configuration.certificateChainPath, let key = configuration.privateKeyPath else {
+      guard role == .client, configuration.certificateChainPath == nil, configuration.privateKeyPath == nil else {
+        throw .badCertificate("a certificate and its private key are both needed")
+      }
+      return
+    }
     try checkReadable(chain)
     try checkReadable(key)
     var status = stat()
@@ -99,11 +104,18 @@ private func selectHTTP2(
   return SSL_TLSEXT_ERR_ALERT_FATAL
 }
 
+/// Alerts by which a peer refuses a certificate or the lack of one (RFC 8446, 6.2): bad, unsupported, revoked, expired,
+/// unknown, of an unknown authority, denied, with a wrong signature, missing.
+private let certificateAlerts: Set<Int32> = [42, 43, 44, 45, 46, 48, 49, 51, 116]
+
 /// What OpenSSL says went wrong last on this thread, and nothing that went wrong before; empties its queue.
 func lastTLSError() -> String {
   var text = "unknown error"
   var code = ERR_get_error()
   if code != 0 { text = ERR_reason_error_string(code).map { String(cString: $0) } ?? text }
+  if certificateAlerts.contains(ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET) {
+    text = "the peer refuses our certificate: \(text)"
+  }
   while code != 0 { code = ERR_get_error() }
   return text
 }

@@ -54,6 +54,14 @@ final class TLSStream {
     return outcome(SSL_write(pointer, bytes.baseAddress, Int32(bytes.count)))
   }
 
+  /// Whether both ends have agreed on HTTP/2 (ALPN).
+  var hasChosenHTTP2: Bool {
+    var name: UnsafePointer<UInt8>?
+    var length: UInt32 = 0
+    SSL_get0_alpn_selected(pointer, &name, &length)
+    return UnsafeBufferPointer(start: name, count: Int(length)).elementsEqual([0x68, 0x32])
+  }
+
   /// Tells the peer that nothing follows.
   func shutdown() {
     ERR_clear_error()
@@ -93,8 +101,8 @@ final class TLSStream {
       return .failed(systemError == 0 ? "connection cut" : String(cString: strerror(systemError)))
     default:
       let verification = SSL_get_verify_result(pointer)
-      guard verification == X509_V_OK || SSL_get0_peer_certificate(pointer) == nil else {
-        _ = lastTLSError()
+      guard verification == X509_V_OK else {
+        ERR_clear_error()
         return .failed("the peer's certificate is not accepted: " + String(cString: X509_verify_cert_error_string(verification)))
       }
       return .failed(lastTLSError())
