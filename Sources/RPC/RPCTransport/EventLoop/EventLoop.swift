@@ -115,7 +115,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
   }
 
-  /// Ends the thread after this turn. Tasks that have not ended stay where they are.
+  /// Ends the thread after this turn and closes what it watches. Tasks that have not ended stay where they are.
   public func stop() {
     inbound.withLock { $0.isStopped = true }
     ring()
@@ -150,6 +150,13 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   fileprivate func turn() {
     thread.store(UInt(pthread_self()), ordering: .relaxed)
+    // The number of a thread that has ended may be given to another one.
+    defer { thread.store(0, ordering: .relaxed) }
+    // A cut connection is an error of a write, not of the process.
+    var ignored = sigset_t()
+    sigemptyset(&ignored)
+    sigaddset(&ignored, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &ignored, nil)
     var events = [epoll_event](repeating: epoll_event(), count: EventLoop.eventsPerPoll)
     while true {
       let count = epoll_wait(pollDescriptor, &events, Int32(events.count), millisecondsToWait())
@@ -163,7 +170,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
       }
       readAgain()
-      if takeInbound() { return }
+      if takeInbound() { return closeAll() }
       runJobs()
       let now = clock.monotonicNanoseconds()
       while let timer = timers.expired(at: now) { timer.action() }

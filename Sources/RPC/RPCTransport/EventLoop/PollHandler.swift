@@ -41,6 +41,12 @@ extension EventLoop {
     if let removed = handlers.removeValue(forKey: ObjectIdentifier(handler)) { retired.append(removed) }
   }
 
+  /// Stops watching everything; the loop ends.
+  func closeAll() {
+    for handler in Array(handlers.values) { forget(handler) }
+    retired.removeAll()
+  }
+
   /// Has `handler.flush()` called once at the end of this turn.
   func markDirty(_ handler: PollHandler) {
     guard !handler.isDirty else { return }

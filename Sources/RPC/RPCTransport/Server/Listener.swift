@@ -6,6 +6,8 @@ import Glibc
 final class Listener: PollHandler {
   /// Connections that the kernel holds until they are accepted.
   private static let backlog: Int32 = 1_024
+  /// How long it accepts nothing when the system has no descriptor left: the socket stays ready all that time.
+  private static let pauseNanoseconds: UInt64 = 100_000_000
   /// Most connections accepted in one turn.
   private static let acceptsPerTurn = 64
 
@@ -38,11 +40,20 @@ final class Listener: PollHandler {
 
   func stopListening() { loop.forget(self) }
 
+  private func pauseIfExhausted(_ code: Int32) {
+    guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) else { return }
+    loop.watch(self, 0)
+    _ = loop.schedule(afterNanoseconds: Listener.pauseNanoseconds) { [weak self] in
+      guard let self, descriptor >= 0 else { return }
+      loop.watch(self, EPOLLIN.rawValue)
+    }
+  }
+
   override func ready(_ events: UInt32) {
     for _ in 0..<Listener.acceptsPerTurn {
       var address = SocketAddress()
       let accepted = address.withMutablePointer { mainstay_accept(descriptor, $0, $1) }
-      guard accepted >= 0 else { return }
+      guard accepted >= 0 else { return pauseIfExhausted(errno) }
       let open = shares.reduce(0) { $0 + $1.connectionCount }
       guard open < maximumConnections, let share = shares.min(by: { $0.connectionCount < $1.connectionCount }) else {
         close(accepted)
