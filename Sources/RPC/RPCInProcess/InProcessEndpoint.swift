@@ -52,11 +52,16 @@ public final class InProcessEndpoint: ConnectionSource, @unchecked Sendable {
     return connection.client
   }
 
+  /// Ends the connection when its calls have ended; the next call makes another one.
+  public func close() {
+    connection?.drain()
+    connection = nil
+  }
+
   /// The server takes no more calls; running calls go on.
   public func stop() {
     isStopped = true
-    connection?.drain()
-    connection = nil
+    close()
   }
 
   /// Cuts the connection as a broken network would; the next call makes another one.

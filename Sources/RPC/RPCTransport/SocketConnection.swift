@@ -5,7 +5,8 @@ import RPCCore
 
 /// Who is told about a socket's connection. Called on its loop.
 protocol SocketConnectionOwner: AnyObject {
-  /// TLS and HTTP/2 stand.
+  /// TLS and HTTP/2 stand. For a client: the server has answered, for with TLS 1.3 it refuses a client's certificate only
+  /// after the client's side of the handshake is done.
   func connectionIsReady(_ connection: SocketConnection)
   /// The peer has opened a stream; nil refuses it.
   func connection(_ connection: SocketConnection, opened stream: HTTP2Stream) -> (any HTTP2StreamHandler)?
@@ -28,7 +29,7 @@ final class SocketConnection: PollHandler {
   private static let readsPerTurn = 16
   /// Output is packed until a TLS record is full.
   private static let recordBytes = 16_384
-  /// How long TCP and TLS may take together.
+  /// How long TCP, TLS and a client's wait for the server's first bytes may take together.
   private static let handshakeNanoseconds: UInt64 = 10_000_000_000
 
   let loop: EventLoop
@@ -45,8 +46,7 @@ final class SocketConnection: PollHandler {
   private var unsent: [UInt8] = []
   private var unsentOffset = 0
   private var closesWhenDone = false
-  /// Whether the peer has answered anything: until then its end may be a refusal of our certificate.
-  private(set) var hasReceived = false
+  private var isReady = false
 
   /// Takes over a socket that is connected, or still connecting.
   init?(
@@ -122,8 +122,9 @@ final class SocketConnection: PollHandler {
   }
 
   private func open() {
-    if let handshakeTimer { loop.cancel(handshakeTimer) }
-    handshakeTimer = nil
+    guard role == .server || tls.hasChosenHTTP2 else {
+      return close("the server does not speak HTTP/2: it did not choose \"h2\"")
+    }
     guard let http2 = HTTP2Connection(role: role, limits: limits) else { return close("out of memory") }
     self.http2 = http2
     http2.delegate = self
@@ -131,9 +132,16 @@ final class SocketConnection: PollHandler {
     phase = .open
     watch(EPOLLIN.rawValue)
     loop.markDirty(self)
-    owner?.connectionIsReady(self)
+    if role == .server { becomeReady() }
     // The peer's first bytes may have been read together with the end of its handshake.
     if phase == .open { readAll() }
+  }
+
+  private func becomeReady() {
+    isReady = true
+    if let handshakeTimer { loop.cancel(handshakeTimer) }
+    handshakeTimer = nil
+    owner?.connectionIsReady(self)
   }
 
   private func readAll() {
@@ -141,11 +149,11 @@ final class SocketConnection: PollHandler {
       guard let http2, phase == .open else { return }
       switch tls.read(loop.scratch) {
       case .done(let count):
-        hasReceived = true
         guard http2.receive(UnsafeRawBufferPointer(rebasing: loop.scratch[0..<count])) else {
           flush()
           return close("the peer broke the HTTP/2 protocol")
         }
+        if !isReady { becomeReady() }
       case .wantsRead: return
       case .wantsWrite: return watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
       case .ended: return close("connection closed by the peer")

@@ -39,6 +39,12 @@ public final class ClientChannel: Channel, @unchecked Sendable {
     return try stream.begin(on: connection, authority: source.authority)
   }
 
+  /// Closes the connection when its calls have ended; the next call makes another one.
+  public func close() {
+    loop.assertOnLoop()
+    source.close()
+  }
+
   private func connect(_ options: CallOptions) async throws(RPCError) -> HTTP2Connection {
     guard let deadline = options.deadline else { return try await source.connect(waitForReady: options.waitForReady) }
     let waiter = ConnectionWaiter(waitsForReady: options.waitForReady)
@@ -47,7 +53,7 @@ public final class ClientChannel: Channel, @unchecked Sendable {
       waiter.resume(.failure(RPCError(.deadlineExceeded, "the deadline passed while waiting for a connection")))
     }
     let bound = LoopBound((source: source, waiter: waiter), on: loop)
-    loop.spawn {
+    let connecting = loop.spawn {
       let (source, waiter) = bound.value
       do throws(RPCError) {
         waiter.resume(.success(try await source.connect(waitForReady: waiter.waitsForReady)))
@@ -55,7 +61,10 @@ public final class ClientChannel: Channel, @unchecked Sendable {
         waiter.resume(.failure(error))
       }
     }
-    defer { loop.cancel(timer) }
-    return try await waiter.connection()
+    defer {
+      loop.cancel(timer)
+      connecting.cancel()
+    }
+    return try await waiter.connection(on: loop)
   }
 }

@@ -9,4 +9,6 @@ public protocol ConnectionSource: AnyObject {
   /// The connection, made if there is none. Throws UNAVAILABLE when the last attempt failed a short while ago, unless the
   /// caller waits for the next one.
   func connect(waitForReady: Bool) async throws(RPCError) -> HTTP2Connection
+  /// Closes the connection when its calls have ended.
+  func close()
 }

@@ -6,6 +6,8 @@ final class ConnectionWaiter {
   let waitsForReady: Bool
   private var continuation: UnsafeContinuation<Void, Never>?
   private var result: Result<HTTP2Connection, RPCError>?
+  /// Whether it waits no longer: it has a result, or its task was cancelled.
+  var isResumed: Bool { result != nil }
 
   init(waitsForReady: Bool) { self.waitsForReady = waitsForReady }
 
@@ -16,9 +18,16 @@ final class ConnectionWaiter {
     continuation = nil
   }
 
-  /// Waits for the result; once only.
-  func connection() async throws(RPCError) -> HTTP2Connection {
-    if result == nil { await withUnsafeContinuation { continuation = $0 } }
+  /// Waits for the result; once only. A cancelled task waits no longer.
+  func connection(on loop: EventLoop) async throws(RPCError) -> HTTP2Connection {
+    let bound = LoopBound(self, on: loop)
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { if result == nil { continuation = $0 } else { $0.resume() } }
+    } onCancel: {
+      loop.execute {
+        bound.value.resume(.failure(RPCError(.cancelled, "the call was cancelled while it waited for a connection")))
+      }
+    }
     guard let result else { throw RPCError(.internal, "a waiting call was woken without a result") }
     return try result.get()
   }

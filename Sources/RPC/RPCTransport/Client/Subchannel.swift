@@ -28,6 +28,8 @@ public final class Subchannel: ConnectionSource, @unchecked Sendable {
   private var state = State.idle
   private var backoff = Backoff()
   private var waiting: [ConnectionWaiter] = []
+  /// Addresses of the host that are tried when the one before has failed.
+  private var untried: ArraySlice<SocketAddress> = []
 
   /// A connection to HOST:PORT, checked against `serverName` (the host if nil).
   public init(
@@ -53,13 +55,14 @@ public final class Subchannel: ConnectionSource, @unchecked Sendable {
     loop.assertOnLoop()
     if let current { return current }
     if case .failed(let error) = state, !waitForReady { throw error }
+    if waiting.count >= Subchannel.maximumWaiting { waiting.removeAll { $0.isResumed } }
     guard waiting.count < Subchannel.maximumWaiting else {
       throw RPCError(.resourceExhausted, "too many calls wait for a connection to \(authority)")
     }
     let waiter = ConnectionWaiter(waitsForReady: waitForReady)
     waiting.append(waiter)
     if case .idle = state { beginConnecting() }
-    return try await waiter.connection()
+    return try await waiter.connection(on: loop)
   }
 
   /// Closes the connection when its calls have ended.
@@ -71,9 +74,12 @@ public final class Subchannel: ConnectionSource, @unchecked Sendable {
   }
 
   private func beginConnecting() {
-    guard let address = SocketAddress.resolve(host: host, port: port).first else {
-      return fail("no such host")
-    }
+    untried = SocketAddress.resolve(host: host, port: port)[...]
+    connectToNext()
+  }
+
+  private func connectToNext() {
+    guard let address = untried.popFirst() else { return fail("no such host") }
     let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return fail(String(cString: strerror(errno))) }
     let result = address.withPointer { Glibc.connect(descriptor, $0, $1) }
@@ -92,8 +98,10 @@ public final class Subchannel: ConnectionSource, @unchecked Sendable {
     state = .connecting(connection)
   }
 
-  /// Fails those that do not wait, and tries again after the back-off if anybody does.
+  /// Goes on to the host's next address. After the last one it fails those that do not wait, and tries again after the
+  /// back-off if anybody does.
   private func fail(_ reason: String) {
+    guard untried.isEmpty else { return connectToNext() }
     let error = RPCError(.unavailable, "cannot connect to \(authority): \(reason)")
     state = .failed(error)
     let failing = waiting.filter { !$0.waitsForReady }
@@ -105,6 +113,7 @@ public final class Subchannel: ConnectionSource, @unchecked Sendable {
   private func retry() {
     guard case .failed = state else { return }
     state = .idle
+    waiting.removeAll { $0.isResumed }
     if !waiting.isEmpty { beginConnecting() }
   }
 }
@@ -113,6 +122,7 @@ extension Subchannel: SocketConnectionOwner {
   func connectionIsReady(_ connection: SocketConnection) {
     guard let http2 = connection.http2 else { return }
     state = .ready(connection)
+    untried = []
     backoff.reset()
     let served = waiting
     waiting.removeAll()
@@ -130,9 +140,7 @@ extension Subchannel: SocketConnectionOwner {
   func connectionClosed(_ connection: SocketConnection, reason: String) {
     switch state {
     case .connecting(let current) where current === connection: fail(reason)
-    case .ready(let current) where current === connection:
-      // With TLS 1.3 a server refuses a client's certificate only after the client's side of the handshake is done.
-      if connection.hasReceived { state = .idle } else { fail(reason) }
+    case .ready(let current) where current === connection: state = .idle
     default: break
     }
   }

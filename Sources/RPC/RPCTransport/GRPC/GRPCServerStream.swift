@@ -70,7 +70,8 @@ final class GRPCServerStream {
         stream.finish(nil)
       } catch {
         let status = RPCError(converting: error)
-        if status.code == .internal { stream.server.reportFailure(call.method, status) }
+        // A call that was ended already failed by its peer's fault, which is not for our log.
+        if status.code == .internal, !stream.isFinished { stream.server.reportFailure(call.method, status) }
         stream.finish(status)
       }
     }
