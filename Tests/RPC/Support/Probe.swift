@@ -9,6 +9,8 @@ struct Probe: Sendable {
 
   /// Gives the request back.
   static let echo = method("Echo", .unary)
+  /// Gives the request back and counts it in `executions`.
+  static let once = method("Once", .unary)
   /// Throws what `failures` has under the request's text.
   static let fail = method("Fail", .unary)
   /// Gives back all metadata that begins with "x-", before and after the reply, which is the peer's name.
@@ -47,12 +49,18 @@ struct Probe: Sendable {
   let loops: EventLoopGroup
   let notes = Notes()
   let release = Notes()
+  let executions = Tally()
 
   var router: Router { Router(unaryBindings + streamingBindings) }
 
   private var unaryBindings: [MethodBinding] {
-    let (loops, notes, release) = (loops, notes, release)
+    let (loops, notes, release, executions) = (loops, notes, release, executions)
     return [
+      MethodBinding(Probe.once) { call async throws in
+        let request = try await call.receiveOnly()
+        executions.add(text(request))
+        try await call.send(framed: framed(request))
+      },
       MethodBinding(Probe.echo) { call in try await call.send(framed: framed(try await call.receiveOnly())) },
       MethodBinding(Probe.fail) { call in
         throw Probe.failures[text(try await call.receiveOnly())] ?? RPCError(.unknown, "no such failure")
@@ -98,6 +106,9 @@ struct Probe: Sendable {
       },
       MethodBinding(Probe.fill) { call async throws in
         let numbers = text(try await call.receiveOnly()).split(separator: " ").compactMap { Int($0) }
+        guard numbers.count == 2, (0...100_000).contains(numbers[0]), (0...5_000_000).contains(numbers[1]) else {
+          throw RPCError.badRequest([FieldViolation("", "COUNT BYTES")])
+        }
         let message = framed([UInt8](repeating: 7, count: numbers[1]))
         do {
           for _ in 0..<numbers[0] { try await call.send(framed: message) }

@@ -1,0 +1,60 @@
+import Core
+import Testing
+
+@testable import RPCTransport
+
+@Suite("Timers and back-off")
+struct TimeTests {
+  @Test("The timer queue gives what a sorted list gives, with cancellations", arguments: 0..<30)
+  func timerQueue(_ seed: UInt64) {
+    let random = SeededRandom(seed)
+    var queue = TimerQueue()
+    var model: [LoopTimer] = []
+    for _ in 0..<500 {
+      switch random.below(5) {
+      case 0, 1, 2:
+        let timer = LoopTimer(deadlineNanoseconds: UInt64(random.below(100)), action: {})
+        queue.insert(timer)
+        model.append(timer)
+      case 3 where !model.isEmpty:
+        let timer = model.remove(at: random.below(model.count))
+        queue.remove(timer)
+        queue.remove(timer)
+      default:
+        let now = UInt64(random.below(100))
+        var fired: [LoopTimer] = []
+        while let timer = queue.expired(at: now) { fired.append(timer) }
+        let due = model.filter { $0.deadlineNanoseconds <= now }
+        model.removeAll { $0.deadlineNanoseconds <= now }
+        #expect(fired.map(\.deadlineNanoseconds) == due.map(\.deadlineNanoseconds).sorted())
+        #expect(Set(fired.map(ObjectIdentifier.init)) == Set(due.map(ObjectIdentifier.init)))
+      }
+      #expect(queue.count == model.count)
+      #expect(queue.nextDeadline == model.map(\.deadlineNanoseconds).min())
+    }
+  }
+
+  @Test("Back-off grows with jitter from 0.1 to 10 seconds and begins anew after a success")
+  func backoff() {
+    var backoff = Backoff()
+    let random = SeededRandom(4)
+    var expected = 1e8
+    for _ in 0..<50 {
+      let delay = Double(backoff.next(random))
+      #expect((expected * 0.8...expected * 1.2).contains(delay))
+      expected = min(expected * 1.6, 1e10)
+    }
+    backoff.reset()
+    #expect(Double(backoff.next(random)) <= 1.2e8)
+  }
+
+  @Test("A sleep of a loop ends at its time and not before")
+  func sleep() async throws {
+    let loop = try EventLoop()
+    defer { loop.stop() }
+    let clock = SystemClock()
+    let before = clock.monotonicNanoseconds()
+    try await loop.run { try await loop.sleep(for: .milliseconds(20)) }
+    #expect(clock.monotonicNanoseconds() - before >= 20_000_000)
+  }
+}
