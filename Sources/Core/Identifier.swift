@@ -13,25 +13,42 @@ public struct Identifier<Kind: IdentifierKind>: Hashable, Comparable, Sendable, 
   /// A fresh id.
   public init(clock: some Clock, random: some RandomSource) {
     let milliseconds = UInt64(max(0, clock.now().microsecondsSinceEpoch / 1_000)) & 0xFFFF_FFFF_FFFF
+    self.init(high: milliseconds << 16 | random.next() & 0xFFFF, low: random.next())
+  }
+
+  /// So many fresh ids in ascending order, for records that are created together: one is drawn, the others count on from it.
+  public static func ascending(_ count: Int, clock: some Clock, random: some RandomSource) -> [Self] {
+    let milliseconds = UInt64(max(0, clock.now().microsecondsSinceEpoch / 1_000)) & 0xFFFF_FFFF_FFFF
     let high = milliseconds << 16 | random.next() & 0xFFFF
-    description = Kind.prefix + "_" + crockford(high: high, low: random.next())
+    // The first bit is left free to count into.
+    let low = random.next() >> 1
+    return (0..<count).map { Self(high: high, low: low + UInt64($0)) }
+  }
+
+  private init(high: UInt64, low: UInt64) {
+    description = Kind.prefix + "_" + crockford(high: high, low: low)
   }
 
   /// An id as it came from outside; nil if it has another prefix, length or alphabet. Lower case is folded.
   public init?(_ text: String) {
-    let bytes = Array(text.utf8)
-    let prefix = Array(Kind.prefix.utf8) + [UInt8(ascii: "_")]
-    guard bytes.count == prefix.count + 26, bytes.starts(with: prefix) else { return nil }
-    var digits: [UInt8] = []
-    digits.reserveCapacity(26)
-    for byte in bytes.dropFirst(prefix.count) {
-      let upper = (97...122).contains(byte) ? byte - 32 : byte
-      guard crockfordAlphabet.contains(upper) else { return nil }
-      digits.append(upper)
+    var text = text
+    var isUpper = true
+    let isRight = text.withUTF8 { bytes -> Bool in
+      let prefix = Kind.prefix.utf8
+      guard bytes.count == prefix.count + 27, bytes.starts(with: prefix), bytes[prefix.count] == UInt8(ascii: "_")
+      else {
+        return false
+      }
+      for byte in bytes[(prefix.count + 1)...] {
+        let value = crockfordValues[Int(byte)]
+        if value == notCrockford { return false }
+        if byte >= 97 { isUpper = false }
+      }
+      // 26 digits hold 130 bits: the first may only be 0 to 7.
+      return (48...55).contains(bytes[prefix.count + 1])
     }
-    // 26 digits hold 130 bits: the first may only be 0 to 7.
-    guard let first = digits.first, (48...55).contains(first) else { return nil }
-    description = String(decoding: prefix + digits, as: UTF8.self)
+    guard isRight else { return nil }
+    description = isUpper ? text : Kind.prefix + "_" + text.dropFirst(Kind.prefix.count + 1).uppercased()
   }
 
   /// Order of creation, to the millisecond.
@@ -39,6 +56,12 @@ public struct Identifier<Kind: IdentifierKind>: Hashable, Comparable, Sendable, 
 }
 
 private let crockfordAlphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
+private let notCrockford: UInt8 = 0xFF
+/// The value of each byte as a digit, in either case.
+private let crockfordValues = (0...255).map { byte -> UInt8 in
+  let upper = (97...122).contains(byte) ? byte - 32 : byte
+  return crockfordAlphabet.firstIndex(of: UInt8(upper)).map { UInt8($0) } ?? notCrockford
+}
 
 /// 128 bits as 26 digits of five bits, most significant first.
 private func crockford(high: UInt64, low: UInt64) -> String {

@@ -21,7 +21,8 @@ struct CustomerQueries: Sendable {
   func parties(_ request: ListPartiesRequest) async throws -> ListPartiesResponse {
     if !request.source.isEmpty { try checkSource(request.source) }
     let page = try PageRequest(
-      size: request.pageSize, token: request.pageToken, standard: 50, maximum: 1_000, query: ["parties", request.source])
+      size: request.pageSize, token: request.pageToken, standard: 50, maximum: 1_000,
+      query: ["parties", request.source])
     let filter = request.source.isEmpty ? "" : "p.source = ? AND "
     let parameters: [SQLValue] = request.source.isEmpty ? [] : [.text(request.source)]
     let rows = try await database.query(
@@ -73,7 +74,8 @@ struct CustomerQueries: Sendable {
     let hits = try await NameIndex(database: database)
       .search(request.query, after: try page.namePlace(), limit: page.size + 1)
     let list = try Statement.list(Array(Set(hits.map(\.customerID))).map { .id($0) })
-    let rows = hits.isEmpty
+    let rows =
+      hits.isEmpty
       ? []
       : try await database.query(
         Statement(Self.selectCustomers("WHERE c.customer_id IN (\(list.sql))"), list.parameters), access: .scan)

@@ -13,7 +13,7 @@ struct Environment: Sendable {
 
   /// So many fresh ids in ascending order, so that rows written together lie in the order in which they came.
   func identifiers<Kind>(_ count: Int, of kind: Identifier<Kind>.Type) -> [Identifier<Kind>] {
-    (0..<count).map { _ in Identifier<Kind>(clock: clock, random: random) }.sorted()
+    Identifier<Kind>.ascending(count, clock: clock, random: random)
   }
 
   /// When, and by whom, what this call changes is recorded.

@@ -4,25 +4,25 @@ import Storage
 
 /// Rows of the name index that are written and deleted together.
 struct NameRows {
-  private var inserted: [SQLValue] = []
+  private var inserted = RowBuffer(
+    insertion, expect: .unique(orFail: BatchConflict(.alreadyExists, subject: "row of the name index")))
   private var deleted: [Statement] = []
 
   private static let insertion = RowInsertion(into: "party_name", columns: ["rowid", "terms", "party_id", "length"])
 
   mutating func insert(_ number: Int64, _ party: PartyID, _ subject: Subject) {
     let name = subject.searchedName
-    inserted += [
-      .integer(number), .text(FullTextTerms.indexed(name)), .id(party), .integer(Int64(name.unicodeScalars.count)),
-    ]
+    inserted.append(.integer(number))
+    inserted.append(.text(FullTextTerms.indexed(name)))
+    inserted.append(.id(party))
+    inserted.append(.integer(Int64(name.unicodeScalars.count)))
   }
 
   mutating func delete(_ number: Int64) {
     deleted.append(Statement("DELETE FROM party_name WHERE rowid = ?", [.integer(number)]))
   }
 
-  func statements(expect: Statement.Expectation) -> [Statement] {
-    deleted + Self.insertion.statements(inserted, expect: expect)
-  }
+  var statements: [Statement] { deleted + inserted.statements }
 }
 
 /// A customer found by name, with its place among the others.

@@ -34,7 +34,9 @@ struct PageRequest {
   /// The last place sent, of a search by name.
   func namePlace() throws -> NamePlace {
     guard let key else { return .beginning }
-    guard key.count == 2, case .integer(let length) = key[0], case .integer(let number) = key[1] else { throw malformed }
+    guard key.count == 2, case .integer(let length) = key[0], case .integer(let number) = key[1] else {
+      throw malformed
+    }
     return NamePlace(length: length, number: number)
   }
 

@@ -19,7 +19,8 @@ struct PartyCommands: Sendable {
     }
     let message = Party(facts)
     let content = CreatePartyRequest(party: message)
-    let identity = request.validateOnly
+    let identity =
+      request.validateOnly
       ? nil : try RequestIdentity(request.requestID, content: content, context: context)
     return try await environment.answer(identity) {
       if let existing = try await repository.party(facts.reference) {
@@ -60,7 +61,8 @@ struct PartyCommands: Sendable {
     }
     var content = request
     content.requestID = ""
-    let identity = request.validateOnly
+    let identity =
+      request.validateOnly
       ? nil : try RequestIdentity(request.requestID, content: content, context: context)
     return try await environment.answer(identity) {
       guard let record = try await repository.party(partyID) else { throw RPCError.noParty(partyID.description) }

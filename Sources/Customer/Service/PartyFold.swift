@@ -19,6 +19,7 @@ struct PartyFold {
   private var events: [OutboxEvent] = []
   private var partyIDs: [PartyID] = []
   private var customerIDs: [CustomerID] = []
+  private var eventIDs: [EventID] = []
 
   private struct Entry {
     var record: PartyRecord
@@ -37,6 +38,7 @@ struct PartyFold {
     let fresh = max(0, count - stored.count)
     partyIDs = environment.identifiers(fresh, of: PartyID.self).reversed()
     customerIDs = environment.identifiers(fresh, of: CustomerID.self).reversed()
+    eventIDs = environment.identifiers(count, of: EventID.self).reversed()
     entries.reserveCapacity(count)
     events.reserveCapacity(count)
   }
@@ -63,7 +65,7 @@ struct PartyFold {
     let record = environment.created(
       facts, partyID: partyIDs.popLast() ?? PartyID(clock: clock, random: random),
       customerID: customerIDs.popLast() ?? CustomerID(clock: clock, random: random), payload: payload, recording)
-    events.append(try environment.partyChanged(record, facts, changedFields: nil, recording))
+    events.append(try environment.partyChanged(record, facts, changedFields: nil, recording, id: eventIDs.popLast()))
     places[facts.reference.key] = entries.count
     entries.append(Entry(record: record, facts: facts, stored: nil))
     created += 1
@@ -82,7 +84,8 @@ struct PartyFold {
     try KindNeverChanges.check(old, facts)
     let changed = environment.changed(record, from: old, to: facts, payload: payload, recording)
     events.append(
-      try environment.partyChanged(changed, facts, changedFields: old.changedFields(to: facts), recording))
+      try environment.partyChanged(
+        changed, facts, changedFields: old.changedFields(to: facts), recording, id: eventIDs.popLast()))
     let entry = Entry(record: changed, facts: facts, stored: stored)
     if let place {
       entries[place] = entry

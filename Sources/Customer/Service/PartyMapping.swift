@@ -41,7 +41,8 @@ extension Subject {
   init(_ kind: Party.Kind, faults: inout ViolationList) {
     switch kind {
     case .person(let person): self = .person(CustomerDomain.Person(person, faults: &faults))
-    case .company(let company): self = .company(CustomerDomain.Company(name: company.name, shortName: company.shortName))
+    case .company(let company):
+      self = .company(CustomerDomain.Company(name: company.name, shortName: company.shortName))
     }
   }
 }

@@ -5,13 +5,14 @@ import Storage
 
 /// Parties that are created and changed together: their rows, names and events, as parts of one batch.
 struct PartyWrites {
-  private var customers: [SQLValue] = []
-  private var parties: [SQLValue] = []
-  private var memberships: [SQLValue] = []
+  private var customers = RowBuffer(customerRows, expect: conflict)
+  private var parties = RowBuffer(partyRows, expect: conflict)
+  private var memberships = RowBuffer(membershipRows, expect: conflict)
   private var names = NameRows()
   private var updates: [Statement] = []
   private var events: [OutboxEvent] = []
 
+  private static let conflict = Statement.Expectation.unique(orFail: BatchConflict(.alreadyExists, subject: "party"))
   private static let customerRows = RowInsertion(
     into: "customer", columns: ["customer_id", "version", "create_time", "update_time"])
   private static let partyRows = RowInsertion(
@@ -21,12 +22,20 @@ struct PartyWrites {
 
   /// Takes in a party that was not there, and makes it a customer of its own.
   mutating func create(_ record: PartyRecord, _ facts: PartyFacts) {
-    customers += [.id(record.customerID), .integer(record.version), .time(record.createTime), .time(record.updateTime)]
-    parties += [
-      .id(record.partyID), .text(facts.reference.source), .text(facts.reference.key), .integer(record.version),
-      .blob(record.payload), .integer(record.nameRow), .time(record.createTime), .time(record.updateTime),
-    ]
-    memberships += [.id(record.customerID), .id(record.partyID)]
+    customers.append(.id(record.customerID))
+    customers.append(.integer(record.version))
+    customers.append(.time(record.createTime))
+    customers.append(.time(record.updateTime))
+    parties.append(.id(record.partyID))
+    parties.append(.text(facts.reference.source))
+    parties.append(.text(facts.reference.key))
+    parties.append(.integer(record.version))
+    parties.append(.blob(record.payload))
+    parties.append(.integer(record.nameRow))
+    parties.append(.time(record.createTime))
+    parties.append(.time(record.updateTime))
+    memberships.append(.id(record.customerID))
+    memberships.append(.id(record.partyID))
     names.insert(record.nameRow, record.partyID, facts.subject)
   }
 
@@ -61,12 +70,11 @@ struct PartyWrites {
 
   /// Adds everything to a batch. Parents go before children: foreign keys are checked at each statement.
   func append(to batch: inout Batch) {
-    let conflict = Statement.Expectation.unique(orFail: BatchConflict(.alreadyExists, subject: "party"))
-    batch.statements += Self.customerRows.statements(customers, expect: conflict)
-    batch.statements += Self.partyRows.statements(parties, expect: conflict)
-    batch.statements += Self.membershipRows.statements(memberships, expect: conflict)
+    batch.statements += customers.statements
+    batch.statements += parties.statements
+    batch.statements += memberships.statements
     batch.statements += updates
-    batch.statements += names.statements(expect: conflict)
+    batch.statements += names.statements
     batch.events += events
   }
 }
@@ -74,14 +82,14 @@ struct PartyWrites {
 extension Environment {
   /// The event that a party was created or changed. `changedFields` is nil for its creation.
   func partyChanged(
-    _ record: PartyRecord, _ facts: PartyFacts, changedFields: [String]?, _ recording: Recording
+    _ record: PartyRecord, _ facts: PartyFacts, changedFields: [String]?, _ recording: Recording, id: EventID? = nil
   ) throws -> OutboxEvent {
     let payload = PartyChanged(
       partyID: record.partyID.description, customerID: record.customerID.description, source: facts.reference.source,
       sourceKey: facts.reference.key, displayName: facts.subject.displayName, created: changedFields == nil,
       company: facts.subject.isCompany, changedFields: changedFields ?? [])
     return OutboxEvent(
-      eventID: EventID(clock: clock, random: random).description, aggregateID: record.partyID.description,
+      eventID: (id ?? EventID(clock: clock, random: random)).description, aggregateID: record.partyID.description,
       aggregateVersion: record.version, type: PartyChanged.fullName, effectiveTime: recording.time,
       recordedTime: recording.time, actor: recording.actor, payload: try payload.serialized())
   }

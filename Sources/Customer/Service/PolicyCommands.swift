@@ -21,9 +21,11 @@ struct PolicyCommands: Sendable {
     }
     var message = Policy(facts)
     message.policyholderPartyID = given.policyholderPartyID
-    let holder = given.policyholderPartyID.isEmpty
+    let holder =
+      given.policyholderPartyID.isEmpty
       ? nil : try PartyID.named(given.policyholderPartyID, "policy.policyholder_party_id")
-    let identity = request.validateOnly
+    let identity =
+      request.validateOnly
       ? nil : try RequestIdentity(request.requestID, content: CreatePolicyRequest(policy: message), context: context)
     return try await environment.answer(identity) {
       if let existing = try await repository.policy(facts.reference) {
@@ -74,7 +76,8 @@ struct PolicyCommands: Sendable {
     guard let state else { throw RPCError.invalid("state", "is required") }
     var content = request
     content.requestID = ""
-    let identity = request.validateOnly
+    let identity =
+      request.validateOnly
       ? nil : try RequestIdentity(request.requestID, content: content, context: context)
     return try await environment.answer(identity) {
       guard let record = try await repository.policy(policyID) else { throw RPCError.noPolicy(policyID.description) }

@@ -65,6 +65,7 @@ private struct PolicyFold {
   private var places: [String: Int] = [:]
   private var events: [OutboxEvent] = []
   private var policyIDs: [PolicyID] = []
+  private var eventIDs: [EventID] = []
 
   private struct Entry {
     var record: PolicyRecord
@@ -82,6 +83,7 @@ private struct PolicyFold {
   mutating func reserve(_ count: Int) {
     let fresh = max(0, count - stored.count)
     policyIDs = environment.identifiers(fresh, of: PolicyID.self).reversed()
+    eventIDs = environment.identifiers(count, of: EventID.self).reversed()
     holders.reserve(fresh)
     entries.reserveCapacity(count)
     events.reserveCapacity(count)
@@ -99,7 +101,9 @@ private struct PolicyFold {
       let record = PolicyRecord.created(
         policyIDs.popLast() ?? PolicyID(clock: environment.clock, random: environment.random),
         holder: try holder(facts.policyholder), payload: payload, recording)
-      events.append(try environment.policyChanged(record, previous: nil, effective: facts.issueDate, recording))
+      events.append(
+        try environment.policyChanged(
+          record, previous: nil, effective: facts.issueDate, recording, id: eventIDs.popLast()))
       put(Entry(record: record, facts: facts, stored: nil), key, place: nil)
       created += 1
     }
@@ -125,7 +129,9 @@ private struct PolicyFold {
     let holderID = facts.policyholder == old.policyholder ? record.partyID : try holder(facts.policyholder)
     let changed = record.changed(holder: holderID, payload: payload, recording)
     let effective = facts.state == old.state ? nil : facts.endDate
-    events.append(try environment.policyChanged(changed, previous: old.state, effective: effective, recording))
+    events.append(
+      try environment.policyChanged(
+        changed, previous: old.state, effective: effective, recording, id: eventIDs.popLast()))
     put(Entry(record: changed, facts: facts, stored: stored), facts.reference.key, place: place)
     updated += 1
   }

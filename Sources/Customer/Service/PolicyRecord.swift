@@ -64,7 +64,9 @@ struct PolicyRepository: Sendable {
 
   /// One policy.
   func policy(_ id: PolicyID) async throws -> PolicyRecord? {
-    try await database.row(Statement(Self.select + " WHERE p.policy_id = ?", [.id(id)])).map { try PolicyRecord(row: $0) }
+    try await database.row(Statement(Self.select + " WHERE p.policy_id = ?", [.id(id)])).map {
+      try PolicyRecord(row: $0)
+    }
   }
 
   /// One policy by where it comes from.

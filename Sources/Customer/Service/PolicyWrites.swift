@@ -5,7 +5,8 @@ import Storage
 
 /// Policies that are created and changed together: their rows and events, as parts of one batch.
 struct PolicyWrites {
-  private var policies: [SQLValue] = []
+  private var policies = RowBuffer(
+    rows, expect: .unique(orFail: BatchConflict(.alreadyExists, subject: "policy")))
   private var updates: [Statement] = []
   private var events: [OutboxEvent] = []
 
@@ -15,10 +16,14 @@ struct PolicyWrites {
 
   /// Takes in a policy that was not there.
   mutating func create(_ record: PolicyRecord, _ reference: SourceReference) {
-    policies += [
-      .id(record.partyID), .id(record.policyID), .text(reference.source), .text(reference.key),
-      .integer(record.version), .blob(record.payload), .time(record.createTime), .time(record.updateTime),
-    ]
+    policies.append(.id(record.partyID))
+    policies.append(.id(record.policyID))
+    policies.append(.text(reference.source))
+    policies.append(.text(reference.key))
+    policies.append(.integer(record.version))
+    policies.append(.blob(record.payload))
+    policies.append(.time(record.createTime))
+    policies.append(.time(record.updateTime))
   }
 
   /// Takes in the new state of a policy that was read in an older one.
@@ -41,8 +46,7 @@ struct PolicyWrites {
 
   /// Adds everything to a batch, behind the policyholders' rows.
   func append(to batch: inout Batch) {
-    let conflict = Statement.Expectation.unique(orFail: BatchConflict(.alreadyExists, subject: "policy"))
-    batch.statements += Self.rows.statements(policies, expect: conflict)
+    batch.statements += policies.statements
     batch.statements += updates
     batch.events += events
   }
@@ -52,7 +56,7 @@ extension Environment {
   /// The event that a policy was created or changed, true from a day on, or from the moment of recording.
   func policyChanged(
     _ record: PolicyRecord, previous: CustomerDomain.PolicyState?, effective: CivilDate?, reason: String = "",
-    _ recording: Recording
+    _ recording: Recording, id: EventID? = nil
   ) throws -> OutboxEvent {
     var policy = try record.message()
     // What a source sends beside the contract may be personal.
@@ -60,7 +64,7 @@ extension Environment {
     let payload = PolicyChanged(
       policy: policy, previousState: previous.map { API.PolicyState($0) } ?? .unspecified, reason: reason)
     return OutboxEvent(
-      eventID: EventID(clock: clock, random: random).description, aggregateID: record.policyID.description,
+      eventID: (id ?? EventID(clock: clock, random: random)).description, aggregateID: record.policyID.description,
       aggregateVersion: record.version, type: PolicyChanged.fullName,
       effectiveTime: effective.map { Timestamp.midnightInShanghai($0) } ?? recording.time,
       recordedTime: recording.time, actor: recording.actor, payload: try payload.serialized())

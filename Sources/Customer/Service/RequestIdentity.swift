@@ -49,7 +49,7 @@ extension Environment {
       return try await retryingConflicts {
         var (batch, reply) = try await attempt()
         batch.idempotency = try identity?.record(reply: reply, time: clock.now())
-        if batch.allStatements.isEmpty { return reply }
+        if batch.statements.isEmpty, batch.idempotency == nil { return reply }
         switch try await store.commit(batch, lane: .interactive) {
         case .committed: return reply
         case .repeated(let earlier): return try Reply(serialized: earlier)

@@ -6,8 +6,8 @@ struct RowInsertion {
   /// Most rows of one statement.
   static let maximumRows = 64
 
+  fileprivate let columnCount: Int
   private let heads: [Int: String]
-  private let columnCount: Int
 
   /// For these columns of a table.
   init(into table: String, columns: [String]) {
@@ -23,19 +23,45 @@ struct RowInsertion {
     columnCount = columns.count
   }
 
-  /// The statements for rows whose values are given one after another.
-  func statements(_ values: [SQLValue], expect: Statement.Expectation) -> [Statement] {
-    var statements: [Statement] = []
-    var start = 0
-    var size = RowInsertion.maximumRows
-    while start < values.count, size > 0 {
-      let width = size * columnCount
-      if values.count - start >= width, let sql = heads[size] {
-        statements.append(Statement(sql, Array(values[start..<start + width]), expect: expect))
-        start += width
-      } else {
-        size /= 2
+  /// The text for so many rows, a power of two.
+  fileprivate func sql(_ rows: Int) -> String { heads[rows] ?? "" }
+}
+
+/// Rows on their way into one table.
+struct RowBuffer {
+  private let insertion: RowInsertion
+  private let expectation: Statement.Expectation
+  private var full: [Statement] = []
+  private var values: [SQLValue] = []
+
+  /// No rows yet; `expect` is what each statement must keep.
+  init(_ insertion: RowInsertion, expect expectation: Statement.Expectation) {
+    self.insertion = insertion
+    self.expectation = expectation
+  }
+
+  /// Adds the next value, row by row and column by column.
+  mutating func append(_ value: SQLValue) {
+    if values.isEmpty { values.reserveCapacity(RowInsertion.maximumRows * insertion.columnCount) }
+    values.append(value)
+    if values.count == RowInsertion.maximumRows * insertion.columnCount {
+      full.append(Statement(insertion.sql(RowInsertion.maximumRows), values, expect: expectation))
+      values = []
+    }
+  }
+
+  /// The statements for all rows.
+  var statements: [Statement] {
+    var statements = full
+    var rest = values[...]
+    var rows = RowInsertion.maximumRows / 2
+    while rows > 0 {
+      let width = rows * insertion.columnCount
+      if rest.count >= width {
+        statements.append(Statement(insertion.sql(rows), Array(rest.prefix(width)), expect: expectation))
+        rest = rest.dropFirst(width)
       }
+      rows /= 2
     }
     return statements
   }

@@ -48,7 +48,7 @@ public enum FullTextTerms {
   private static func runs(of text: String) -> [Run] {
     var runs: [Run] = []
     var isInRun = false
-    for scalar in narrow(text).lowercased().unicodeScalars {
+    for scalar in folded(text) {
       guard isPartOfTerm(scalar) else {
         isInRun = false
         continue
@@ -63,18 +63,32 @@ public enum FullTextTerms {
     return runs
   }
 
-  /// Full-width forms of ASCII (U+FF01 to U+FF5E) as ASCII.
-  private static func narrow(_ text: String) -> String {
-    var narrow = String.UnicodeScalarView()
+  /// Lower case, and full-width forms of ASCII (U+FF01 to U+FF5E) as ASCII.
+  private static func folded(_ text: String) -> String.UnicodeScalarView {
+    var folded = String.UnicodeScalarView()
+    var isCaseOpen = false
     for scalar in text.unicodeScalars {
-      let isWide = (0xFF01...0xFF5E).contains(scalar.value)
-      narrow.append(isWide ? Unicode.Scalar(UInt8(scalar.value - 0xFF01 + 0x21)) : scalar)
+      switch scalar.value {
+      case 0x41...0x5A: folded.append(Unicode.Scalar(UInt8(scalar.value + 0x20)))
+      case 0xFF21...0xFF3A: folded.append(Unicode.Scalar(UInt8(scalar.value - 0xFF21 + 0x61)))
+      case 0xFF01...0xFF5E: folded.append(Unicode.Scalar(UInt8(scalar.value - 0xFF01 + 0x21)))
+      // Nothing here has two cases. Names are made of these and ASCII, so they are folded without Unicode's tables.
+      case 0x00...0x7F, 0x3000...0x9FFF: folded.append(scalar)
+      default:
+        isCaseOpen = true
+        folded.append(scalar)
+      }
     }
-    return String(narrow)
+    return isCaseOpen ? String(folded).lowercased().unicodeScalars : folded
   }
 
   private static func isPartOfTerm(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.properties.generalCategory {
+    switch scalar.value {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x4E00...0x9FA5: return true
+    case 0x00...0x7F: return false
+    default: break
+    }
+    return switch scalar.properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
       .spacingMark, .decimalNumber, .letterNumber, .otherNumber:
       true

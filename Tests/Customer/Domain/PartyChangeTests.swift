@@ -15,8 +15,10 @@ import Testing
   @Test func onlyFieldsOfTheMaskAreReplaced() throws {
     let values = PartyUpdate(subject: .person(Person(familyName: "李", givenName: "明")), phones: ["2"], emails: ["c@d"])
     let result = try updated(values, "person.family_name", "phones")
-    #expect(result.subject == .person(
-      Person(familyName: "李", givenName: "丽华", birthDate: CivilDate("1990-02-28"), sex: .female)))
+    #expect(
+      result.subject
+        == .person(
+          Person(familyName: "李", givenName: "丽华", birthDate: CivilDate("1990-02-28"), sex: .female)))
     #expect(result.phones == ["2"])
     #expect(result.emails == ["a@b"])
     #expect(party.changedFields(to: result) == ["person", "phones"])

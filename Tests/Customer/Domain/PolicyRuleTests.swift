@@ -46,7 +46,8 @@ import Testing
       $0.policyholderKey = String(repeating: "k", count: 129)
       $0.attributes = [SourceAttribute(name: "", value: String(repeating: "保", count: 1_025))]
     }
-    #expect(found.map(\.path) == ["policyholder_source_key", "product_code", "attributes[0].name", "attributes[0].value"])
+    #expect(
+      found.map(\.path) == ["policyholder_source_key", "product_code", "attributes[0].name", "attributes[0].value"])
   }
 
   @Test func withoutAPolicyholderKeyThePolicysOwnCounts() throws {

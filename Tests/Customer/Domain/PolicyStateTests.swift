@@ -68,8 +68,9 @@ import Testing
   }
 
   @Test func aRefusalSaysWhatWouldBeLegal() {
-    #expect(IllegalTransition(from: .suspended, to: .matured).description
-      == "no transition from SUSPENDED to MATURED; from here only to IN_FORCE, SURRENDERED, EXPIRED, TERMINATED")
+    #expect(
+      IllegalTransition(from: .suspended, to: .matured).description
+        == "no transition from SUSPENDED to MATURED; from here only to IN_FORCE, SURRENDERED, EXPIRED, TERMINATED")
     #expect(IllegalTransition(from: .matured, to: .inForce).description.hasSuffix("MATURED ends the contract"))
     #expect(IllegalTransition(from: .grace, to: .grace).description == "the policy is GRACE already")
   }

@@ -13,7 +13,9 @@ extension TestService {
       CreatePartyRequest(party: party, requestID: requestID, validateOnly: validateOnly), caller: caller)
   }
 
-  func update(_ party: Party, _ paths: String..., requestID: String = "", validateOnly: Bool = false) async throws -> Party {
+  func update(_ party: Party, _ paths: String..., requestID: String = "", validateOnly: Bool = false) async throws
+    -> Party
+  {
     try await unary(
       CustomerServiceMethods.updateParty,
       UpdatePartyRequest(

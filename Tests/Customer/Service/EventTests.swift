@@ -35,9 +35,11 @@ import Testing
       let ofParty = events.filter { $0.aggregateID == party.partyID }
       #expect(ofParty.map(\.aggregateVersion) == [1, 2])
       let first = try PartyChanged(serialized: try #require(ofParty.first?.payload).value)
-      #expect(first == PartyChanged(
-        partyID: party.partyID, customerID: party.customerID, source: "crm", sourceKey: "1", displayName: "王丽华",
-        created: true))
+      #expect(
+        first
+          == PartyChanged(
+            partyID: party.partyID, customerID: party.customerID, source: "crm", sourceKey: "1", displayName: "王丽华",
+            created: true))
       #expect(try PartyChanged(serialized: try #require(ofParty.last?.payload).value).changedFields == ["phones"])
       let ofPolicy = events.filter { $0.aggregateID == created.policyID }
       let moved = try #require(ofPolicy.last)
@@ -45,7 +47,8 @@ import Testing
       #expect((payload.previousState, payload.policy?.state, payload.reason) == (.inForce, .grace, "premium unpaid"))
       // The first of March begins in Shanghai eight hours before it does in UTC.
       #expect(moved.effectiveTime?.seconds == 1_772_294_400)
-      #expect(moved.actor == "tester" && moved.payload?.typeURL == "type.googleapis.com/mainstay.customer.v1.PolicyChanged")
+      #expect(
+        moved.actor == "tester" && moved.payload?.typeURL == "type.googleapis.com/mainstay.customer.v1.PolicyChanged")
       #expect(events.count == 5 && Set(events.map(\.eventID)).count == 5)
     }
   }

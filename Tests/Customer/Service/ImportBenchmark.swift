@@ -16,7 +16,9 @@ struct ImportBenchmark {
   @Test func partiesPerSecond() async throws {
     let service = try await TestService(clock: SystemClock())
     try await service.whileRunning {
-      try await measure("parties created", service, CustomerServiceMethods.importParties) { request($0, changed: false) }
+      try await measure("parties created", service, CustomerServiceMethods.importParties) {
+        request($0, changed: false)
+      }
       try await measure("parties unchanged", service, CustomerServiceMethods.importParties) {
         request($0, changed: false)
       }
@@ -75,8 +77,10 @@ struct ImportBenchmark {
       sourceKey: "rec-\(key)",
       kind: .person(
         Person(
-          familyName: families[number % families.count], givenName: given[number / 7 % given.count] + String(number % 97),
-          birthDate: CalendarDate(year: Int32(1930 + number % 80), month: Int32(1 + number % 12), day: Int32(1 + number % 28)))),
+          familyName: families[number % families.count],
+          givenName: given[number / 7 % given.count] + String(number % 97),
+          birthDate: CalendarDate(
+            year: Int32(1930 + number % 80), month: Int32(1 + number % 12), day: Int32(1 + number % 28)))),
       identifiers: [Identifier(type: .nationalNumber, issuer: "AU", value: "\(7_000_000 + number)")],
       phones: changed ? ["13800\(number)"] : [],
       addresses: [
@@ -87,10 +91,9 @@ struct ImportBenchmark {
   }
 
   private func processSeconds() -> Double {
-    var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
-    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private func residentMebibytes() -> Int {

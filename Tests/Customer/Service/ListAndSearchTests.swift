@@ -91,7 +91,9 @@ import Testing
 
   @Test func latinNamesAreFoundByWordsInAnyOrderCaseAndWidth() async throws {
     let service = try await TestService()
-    for party in [person("1", "Berry", "Lachlan"), person("2", "Berryman", "Kayla"), person("3", "O'Neil-Smith", "Ann")] {
+    for party in [
+      person("1", "Berry", "Lachlan"), person("2", "Berryman", "Kayla"), person("3", "O'Neil-Smith", "Ann"),
+    ] {
       _ = try await service.create(party)
     }
     #expect(try await service.names("berry lach") == ["Lachlan Berry"])
@@ -119,7 +121,8 @@ import Testing
 
   @Test func searchGoesPageByPage() async throws {
     let service = try await TestService()
-    _ = try await service.importParties("crm", (0..<25).map { person("\($0)", "王", String(repeating: "华", count: $0 % 3)) })
+    _ = try await service.importParties(
+      "crm", (0..<25).map { person("\($0)", "王", String(repeating: "华", count: $0 % 3)) })
     var keys: [String] = []
     var token = ""
     repeat {

@@ -35,11 +35,13 @@ import Testing
     party.identifiers = [Identifier(value: " x")]
     let error = await failure { try await service.create(party) }
     #expect(error?.code == .invalidArgument)
-    #expect(error?.fields == [
-      "party.person.sex", "party.person.birth_date", "party.identifiers[0].type", "party.source", "party.source_key",
-    ])
-    #expect(await failure { try await service.create(Party()) }?.fields
-      == ["party.person", "party.source", "party.source_key"])
+    #expect(
+      error?.fields == [
+        "party.person.sex", "party.person.birth_date", "party.identifiers[0].type", "party.source", "party.source_key",
+      ])
+    #expect(
+      await failure { try await service.create(Party()) }?.fields
+        == ["party.person", "party.source", "party.source_key"])
     #expect(try await service.number("SELECT count(*) FROM party") == 0)
   }
 

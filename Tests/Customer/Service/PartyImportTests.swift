@@ -40,13 +40,14 @@ import Testing
     let reply = try await service.importParties(
       "a", [people[0], broken, person("", "x"), people[1], Party(sourceKey: "5")], firstLine: 10)
     #expect(reply.created == 2)
-    #expect(reply.rejected == [
-      RejectedRow(
-        line: 11,
-        reason: "person.birth_date: no such day; phones[0]: is empty; 1 to 64 characters are expected"),
-      RejectedRow(line: 12, reason: "source_key: is empty; 1 to 128 characters are expected"),
-      RejectedRow(line: 14, reason: "person: is required, unless company is given"),
-    ])
+    #expect(
+      reply.rejected == [
+        RejectedRow(
+          line: 11,
+          reason: "person.birth_date: no such day; phones[0]: is empty; 1 to 64 characters are expected"),
+        RejectedRow(line: 12, reason: "source_key: is empty; 1 to 128 characters are expected"),
+        RejectedRow(line: 14, reason: "person: is required, unless company is given"),
+      ])
     #expect(try await service.memberships("a").map(\.sourceKey) == ["1", "2"])
   }
 
@@ -74,9 +75,10 @@ import Testing
     let service = try await TestService()
     _ = try await service.importParties("crm", [person("1", "王")])
     let reply = try await service.importParties("crm", [company("1", "平安")])
-    #expect(reply.rejected == [
-      RejectedRow(line: 2, reason: "company: the party is a person; the kind never changes")
-    ])
+    #expect(
+      reply.rejected == [
+        RejectedRow(line: 2, reason: "company: the party is a person; the kind never changes")
+      ])
   }
 
   @Test func aRequestHoldsOneToAThousandRowsOfOneSource() async throws {

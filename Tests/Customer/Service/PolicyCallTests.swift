@@ -33,9 +33,10 @@ import Testing
     let service = try await TestService()
     #expect(await failure { try await service.create(policy("P1", .grace)) }?.fields == ["policy.state"])
     #expect(await failure { try await service.create(policy("P1", .unspecified)) }?.fields == ["policy.state"])
-    #expect(await failure { try await service.create(Policy()) }?.fields == [
-      "policy.state", "policy.issue_date", "policy.source", "policy.source_key", "policy.product_code",
-    ])
+    #expect(
+      await failure { try await service.create(Policy()) }?.fields == [
+        "policy.state", "policy.issue_date", "policy.source", "policy.source_key", "policy.product_code",
+      ])
     for (index, state) in [PolicyState.proposed, .inHesitation, .inForce].enumerated() {
       #expect(try await service.create(policy("P\(index)", state)).state == state)
     }
@@ -144,8 +145,9 @@ import Testing
     let reply = try await service.importPolicies(
       "core", [policy("P1", .inForce), policy("P2", .suspended), policy("P2", .proposed)])
     #expect((reply.updated, reply.rejected.map(\.line)) == (1, [2, 4]))
-    #expect(reply.rejected.first?.reason
-      == "state: no transition from SURRENDERED to IN_FORCE: SURRENDERED ends the contract")
+    #expect(
+      reply.rejected.first?.reason
+        == "state: no transition from SURRENDERED to IN_FORCE: SURRENDERED ends the contract")
     let policies = try await service.list(ListPoliciesRequest()).policies
     #expect(policies.map(\.state) == [.surrendered, .suspended])
   }
@@ -156,11 +158,12 @@ import Testing
     broken.annualPremium = Money(currencyCode: "cny", minorUnits: 1)
     broken.issueDate = nil
     let reply = try await service.importPolicies("core", [broken, policy("P2", holder: "C2", product: "")])
-    #expect(reply.rejected.map(\.reason) == [
-      "issue_date: is required; "
-        + "annual_premium.currency_code: must be three capital letters of ISO 4217, for example \"CNY\"",
-      "product_code: is empty; 1 to 64 characters are expected",
-    ])
+    #expect(
+      reply.rejected.map(\.reason) == [
+        "issue_date: is required; "
+          + "annual_premium.currency_code: must be three capital letters of ISO 4217, for example \"CNY\"",
+        "product_code: is empty; 1 to 64 characters are expected",
+      ])
     #expect(try await service.number("SELECT count(*) FROM party") == 0)
   }
 

@@ -103,7 +103,8 @@ final class TestService: Sendable {
   /// All that happened so far, in order, from the outbox.
   func outbox() async throws -> [(aggregate: String, version: Int64, type: String, payload: [UInt8])] {
     try await database.query(
-      Statement("SELECT aggregate_id, aggregate_version, type, payload FROM event ORDER BY aggregate_id, aggregate_version"),
+      Statement(
+        "SELECT aggregate_id, aggregate_version, type, payload FROM event ORDER BY aggregate_id, aggregate_version"),
       access: .scan
     ).map { (try $0.text(0), try $0.integer(1), try $0.text(2), try $0.blob(3)) }
   }
