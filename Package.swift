@@ -106,6 +106,7 @@ let package = Package(
     suite("IntegrationTests", "Integration", ["MainstayTesting"]),
 
     // Suites of the customer service
+    suite("CoreTests", "Core", ["Core"]),
     suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
     suite(
       "CustomerServiceTests", "Customer/Service",
