@@ -83,7 +83,8 @@ let package = Package(
     program("mainstay-customer", "Customer/main", ["CustomerService", "Events", "ServiceRuntime", "StorageSQLite"]),
 
     // Gateway
-    layer("Gateway", "Gateway/Gateway", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", logging]),
+    layer(
+      "Gateway", "Gateway/Gateway", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", logging]),
     program("mainstay-gateway", "Gateway/main", ["Gateway", "ServiceRuntime"]),
 
     // Tools
@@ -119,7 +120,8 @@ let package = Package(
       name: "ProtobufFixtures", dependencies: ["CProtobufFixtures", "Protobuf"],
       path: "Tests/ProtobufFixtures/ProtobufFixtures", swiftSettings: strict),
     .target(
-      name: "ProtobufProperties", dependencies: ["API", "Protobuf", "ProtobufFixtures"], path: "Tests/ProtobufProperties",
+      name: "ProtobufProperties", dependencies: ["API", "Protobuf", "ProtobufFixtures"],
+      path: "Tests/ProtobufProperties",
       swiftSettings: strict),
     .testTarget(
       name: "ProtobufTests",
@@ -136,3 +138,11 @@ let package = Package(
     suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "Core"]),
   ]
 )
+
+// libFuzzer brings its own main, so this program exists only when scripts/fuzz.sh asks for it.
+if Context.environment["MAINSTAY_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "FuzzProtobuf", dependencies: ["ProtobufProperties"], path: "Tests/Fuzz/Protobuf",
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

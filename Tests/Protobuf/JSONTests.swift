@@ -112,7 +112,9 @@ import Testing
     let mask = GoogleFieldMask(paths: ["person.given_name", "phones"])
     #expect(try decode(mask) == "\"person.givenName,phones\"")
     #expect(try encode("\"person.givenName,phones\"", as: GoogleFieldMask.self) == mask)
-    #expect(throws: JSONFailure.self) { try decode(GoogleFieldMask(paths: ["a__b"])) }
+    for path in ["a__b", "aB", "a,b", ""] {
+      #expect(throws: JSONFailure.self) { try decode(GoogleFieldMask(paths: [path])) }
+    }
   }
 
   @Test(arguments: [

@@ -16,7 +16,8 @@ public func checkAnyBytes(_ bytes: [UInt8], as name: String, types: KnownTypes) 
   _ = try? transcoder.encode(json: bytes, as: name)
   _ = try? DescriptorPool(fileDescriptorSet: bytes)
   guard let written = try? types.reencode(bytes, as: name) else { return false }
-  guard try types.areEqual(bytes, written, as: name), try types.reencode(written, as: name) == written else {
+  // Bytes, not values, since NaN is not equal to itself.
+  guard try types.reencode(written, as: name) == written else {
     throw BrokenProperty(name: name, bytes: bytes, what: "wire format")
   }
   return true

@@ -4,15 +4,19 @@ internal import Glibc
 ///
 /// Each thread keeps one arena with its first chunk, so that decoding and encoding take no memory from the system in the
 /// steady state. An arena is valid within one synchronous call only and never crosses threads.
-public struct Arena {
+@frozen public struct Arena {
   /// Size of the chunk that a thread keeps, in bytes. Most messages fit.
   static let retainedChunkBytes = 128 * 1024
   /// Every piece starts at a multiple of this, as with malloc; protobuf-c needs 8.
-  static let alignment = 16
+  @usableFromInline static let alignment = 16
 
-  let state: UnsafeMutablePointer<ArenaState>
+  @usableFromInline let state: UnsafeMutablePointer<ArenaState>
+
+  @inlinable
+  init(state: UnsafeMutablePointer<ArenaState>) { self.state = state }
 
   /// Uninitialized memory for so many values. Traps like any Swift allocation if the machine has no more memory.
+  @inlinable
   public func allocate<T>(_ type: T.Type, count: Int = 1) -> UnsafeMutablePointer<T> {
     state.pointee.allocateUnbounded(count * MemoryLayout<T>.stride)
       .bindMemory(to: T.self, capacity: count)
@@ -46,6 +50,7 @@ public struct Arena {
   }
 
   /// A copy of the numbers.
+  @inlinable
   public func copy<T: BitwiseCopyable>(_ values: [T]) -> UnsafeMutablePointer<T> {
     let target = allocate(T.self, count: values.count)
     for index in values.indices { (target + index).initialize(to: values[index]) }
@@ -54,16 +59,17 @@ public struct Arena {
 }
 
 /// The moving part of an arena, at a fixed address because protobuf-c's allocator points to it.
+@usableFromInline
 struct ArenaState {
   private struct Chunk {
     let start: UnsafeMutableRawPointer
     let size: Int
   }
 
-  private var cursor: UnsafeMutableRawPointer?
-  private var available = 0
+  @usableFromInline var cursor: UnsafeMutableRawPointer?
+  @usableFromInline var available = 0
   private var chunks: [Chunk] = []
-  private(set) var usedBytes = 0
+  @usableFromInline var usedBytes = 0
   private var maximumBytes = 0
 
   /// Begins a message: everything handed out before is gone, the first chunk stays if it is not large.
@@ -91,13 +97,13 @@ struct ArenaState {
   }
 
   /// Memory without regard to the maximum: for what this process itself wants to send.
-  @inline(__always)
+  @inlinable @inline(__always)
   mutating func allocateUnbounded(_ size: Int) -> UnsafeMutableRawPointer {
     take((max(size, 1) + Arena.alignment - 1) & ~(Arena.alignment - 1))
   }
 
-  @inline(__always)
-  private mutating func take(_ rounded: Int) -> UnsafeMutableRawPointer {
+  @inlinable @inline(__always)
+  mutating func take(_ rounded: Int) -> UnsafeMutableRawPointer {
     usedBytes += rounded
     guard rounded <= available, let start = cursor else { return takeFromNewChunk(rounded) }
     cursor = start + rounded
@@ -105,8 +111,8 @@ struct ArenaState {
     return start
   }
 
-  @inline(never)
-  private mutating func takeFromNewChunk(_ rounded: Int) -> UnsafeMutableRawPointer {
+  @usableFromInline @inline(never)
+  mutating func takeFromNewChunk(_ rounded: Int) -> UnsafeMutableRawPointer {
     let size = max(rounded, chunks.isEmpty ? Arena.retainedChunkBytes : min(usedBytes, 16 * 1024 * 1024))
     let start = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: Arena.alignment)
     chunks.append(Chunk(start: start, size: size))

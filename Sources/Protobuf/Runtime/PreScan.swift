@@ -54,12 +54,11 @@ private struct PreScan {
 
   init(limits: DecodingLimits) { self.limits = limits }
 
-  mutating func charge(_ size: Int) throws(Refusal) {
-    // Sizes come from lengths within the message, so the sum cannot overflow.
+  /// Counts memory; whether it is too much is seen at the end of each message. Sizes come from lengths within the bytes, so
+  /// that the sum cannot overflow.
+  @inline(__always)
+  mutating func charge(_ size: Int) {
     arenaBytes += (size + Arena.alignment - 1) & ~(Arena.alignment - 1)
-    if arenaBytes > limits.maximumArenaBytes {
-      throw Refusal("needs more than \(limits.maximumArenaBytes) bytes of memory")
-    }
   }
 
   mutating func message(
@@ -67,7 +66,7 @@ private struct PreScan {
   ) throws(Refusal) {
     guard depth <= limits.maximumDepth else { throw Refusal("nested deeper than \(limits.maximumDepth) messages") }
     // Its bit map of required fields goes to the allocator from 129 fields on.
-    try charge(descriptor.pointee.sizeof_message + Int(descriptor.pointee.n_fields) / 8)
+    charge(descriptor.pointee.sizeof_message + Int(descriptor.pointee.n_fields) / 8)
     var cursor = Cursor(at: start, end: end)
     var seen = SeenFields()
     var hint = 0
@@ -89,31 +88,35 @@ private struct PreScan {
         // 24 bytes of ProtobufCMessageUnknownField, the array of them rounded up, and a copy of the content.
         let from = cursor.at
         try cursor.skip(wireType: tag & 7)
-        try charge(32)
-        try charge(cursor.at - from)
+        charge(32)
+        charge(cursor.at - from)
       }
     }
     fieldCount += count
     guard fieldCount <= limits.maximumFieldCount else { throw Refusal("more than \(limits.maximumFieldCount) fields") }
-    if count > PreScan.scannedMembersOnStack { try charge(2 * count * PreScan.scannedMemberBytes) }
+    if count > PreScan.scannedMembersOnStack { charge(2 * count * PreScan.scannedMemberBytes) }
+    guard arenaBytes <= limits.maximumArenaBytes else {
+      throw Refusal("needs more than \(limits.maximumArenaBytes) bytes of memory")
+    }
   }
 
   /// One occurrence of a field that the message has.
+  @inline(__always)
   private mutating func known(
     _ field: UnsafePointer<ProtobufCFieldDescriptor>, wireType: UInt32, _ cursor: inout Cursor, depth: Int
   ) throws(Refusal) {
     let type = field.pointee.type
     let repeated = field.pointee.label == PROTOBUF_C_LABEL_REPEATED
     // An element takes 4 to 16 bytes; 16 for each also covers rounding up the array.
-    if repeated { try charge(16) }
+    if repeated { charge(16) }
     switch type {
     case PROTOBUF_C_TYPE_STRING:
       let (start, end) = try cursor.content(wireType: wireType)
       if let problem = textProblem(start, end) { throw Refusal(problem) }
-      try charge(end - start + 1)
+      charge(end - start + 1)
     case PROTOBUF_C_TYPE_BYTES:
       let (start, end) = try cursor.content(wireType: wireType)
-      try charge(end - start)
+      charge(end - start)
     case PROTOBUF_C_TYPE_MESSAGE:
       let (start, end) = try cursor.content(wireType: wireType)
       guard let inner = field.pointee.descriptor else { throw Refusal("has no descriptor") }
@@ -140,10 +143,10 @@ private struct PreScan {
         _ = try elements.varint()
         count += 1
       }
-      try charge(count * 8)
+      charge(count * 8)
     } else {
       guard count % (elementWireType == 1 ? 8 : 4) == 0 else { throw Refusal("packed elements are cut off") }
-      try charge(count)
+      charge(count)
     }
   }
 

@@ -131,7 +131,8 @@ extension JSONTranscoder {
   /// A path that would not come back the same has no JSON form.
   private func camelCase(_ path: String) throws(JSONFailure) -> String {
     let camel = lowerCamelCase(path)
-    guard !path.contains(where: { $0.isUppercase || $0 == "," }), (try? snakeCase(camel[...])) == path else {
+    guard !path.isEmpty, !path.contains(where: { $0.isUppercase || $0 == "," }), (try? snakeCase(camel[...])) == path
+    else {
       throw JSONFailure("\"\(path)\" has no JSON form")
     }
     return camel
