@@ -77,10 +77,10 @@ struct SecurityTests {
   @Test("TLS 1.2, other protocols than HTTP/2, and bytes that are no handshake are refused; others go on")
   func foreignHandshakes() async throws {
     try await withServer { server async throws in
-      #expect(try server.python("tls1.3", "h2").hasPrefix("protocol=TLSv1.3 alpn=h2 bytes=1"))
-      #expect(try server.python("tls1.2", "h2").contains("refused"))
-      #expect(try server.python("tls1.3", "http/1.1").contains("refused"))
-      #expect(try server.python("tls1.3", "-", "garbage").contains("closed"))
+      #expect(try await server.python("tls1.3", "h2").hasPrefix("protocol=TLSv1.3 alpn=h2 bytes=1"))
+      #expect(try await server.python("tls1.2", "h2").contains("refused"))
+      #expect(try await server.python("tls1.3", "http/1.1").contains("refused"))
+      #expect(try await server.python("tls1.3", "-", "garbage").contains("closed"))
       #expect(await server.call(try server.identities.client()) == nil)
     }
   }
@@ -130,11 +130,11 @@ private struct SecureServer: Sendable {
     }
   }
 
-  func python(_ arguments: String...) throws -> String {
+  func python(_ arguments: String...) async throws -> String {
     let tls = try identities.client()
     let files = [tls.authorityPath, tls.certificateChainPath ?? "", tls.privateKeyPath ?? ""]
     return try #require(
-      try Python.run(script: "Tests/RPC/tls_client.py", arguments: ["\(port)"] + files + arguments, modules: ["ssl"])
+      try await Python.run(script: "Tests/RPC/tls_client.py", arguments: ["\(port)"] + files + arguments, modules: ["ssl"])
     ).output
   }
 }
