@@ -10,6 +10,11 @@ public struct CertificateAuthority: Sendable {
     public let certificatePEM: String
     /// Its private key, PKCS #8: a secret.
     public let privateKeyPEM: String
+
+    /// A certificate and the key that belongs to it.
+    public init(certificatePEM: String, privateKeyPEM: String) {
+      (self.certificatePEM, self.privateKeyPEM) = (certificatePEM, privateKeyPEM)
+    }
   }
 
   /// What a certificate shall say.

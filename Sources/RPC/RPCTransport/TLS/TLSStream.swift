@@ -75,19 +75,7 @@ final class TLSStream {
       return nil
     }
     return PeerCertificate(
-      commonName: text(subject, NID_commonName), organizationalUnit: text(subject, NID_organizationalUnitName))
-  }
-
-  private func text(_ name: OpaquePointer, _ identifier: Int32) -> String {
-    let index = X509_NAME_get_index_by_NID(name, identifier, -1)
-    guard index >= 0, let entry = X509_NAME_get_entry(name, index), let data = X509_NAME_ENTRY_get_data(entry) else {
-      return ""
-    }
-    var utf8: UnsafeMutablePointer<UInt8>?
-    let length = ASN1_STRING_to_UTF8(&utf8, data)
-    guard length >= 0, let utf8 else { return "" }
-    defer { CRYPTO_free(utf8, nil, 0) }
-    return String(decoding: UnsafeBufferPointer(start: utf8, count: Int(length)), as: UTF8.self)
+      commonName: subjectText(subject, NID_commonName), organizationalUnit: subjectText(subject, NID_organizationalUnitName))
   }
 
   private func outcome(_ result: Int32) -> Outcome {

@@ -1,0 +1,39 @@
+/// A process that `mainstay up` starts.
+struct ServiceDefinition: Sendable {
+  /// For example "customer"; the program is mainstay-customer.
+  let name: String
+  /// Where it listens unless its configuration file says otherwise.
+  let defaultPort: Int
+
+  static let gateway = ServiceDefinition(name: "gateway", defaultPort: 7_443)
+  static let customer = ServiceDefinition(name: "customer", defaultPort: 7_451)
+  /// What is started, services before the gateway that forwards to them.
+  static let all = [customer, gateway]
+
+  /// Name of the program.
+  var program: String { "mainstay-\(name)" }
+
+  /// The first configuration file: ports of all services by name.
+  func configuration(ports: [String: Int]) -> String {
+    let isGateway = name == ServiceDefinition.gateway.name
+    var lines = [
+      "# Settings of mainstay-\(name). Relative paths start at this file's folder. Written once: change what you like;",
+      "# mainstay-\(name) --help lists all keys.",
+      "listen: 127.0.0.1:\(ports[name] ?? defaultPort)",
+    ]
+    if !isGateway { lines.append("database: sqlite:../data/\(name).db") }
+    lines += [
+      "tls:", "  certificate: ../pki/\(name).pem", "  private_key: ../pki/\(name)-key.pem",
+      "  authority: ../pki/ca.pem",
+      "  client_verification: required",
+    ]
+    if isGateway {
+      lines.append("upstreams:")
+      for service in ServiceDefinition.all where service.name != name {
+        lines.append("  \(service.name): 127.0.0.1:\(ports[service.name] ?? service.defaultPort)")
+      }
+    }
+    lines += ["log_level: info", "# Threads that serve; 0 means one per core.", "event_loops: 0"]
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
