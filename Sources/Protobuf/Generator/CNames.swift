@@ -1,3 +1,5 @@
+import Protobuf
+
 /// The names that protoc-c gives to what it generates.
 enum CNames {
   private static let keywords: Set<String> = [
@@ -32,19 +34,8 @@ enum CNames {
     return name == "init" || name == "self" ? "`\(name)`" : name
   }
 
-  private static func camel(_ name: String) -> String {
-    var result = ""
-    var capital = true
-    for character in name {
-      if character == "_" {
-        capital = true
-      } else {
-        result += capital ? character.uppercased() : String(character)
-        capital = false
-      }
-    }
-    return result
-  }
+  /// protoc-c's rule is that of JSON names, with a capital at the start.
+  private static func camel(_ name: String) -> String { lowerCamelCase("_" + name) }
 
   private static func lower(_ name: String) -> String {
     var result = ""

@@ -247,7 +247,7 @@ private func qualified(_ name: String, in scope: String) -> String { scope.isEmp
 private func withoutLeadingDot(_ name: String) -> String { name.hasPrefix(".") ? String(name.dropFirst()) : name }
 
 /// The JSON name of a field by protobuf's rule: underscores go, the letter behind one becomes a capital.
-func lowerCamelCase(_ name: String) -> String {
+public func lowerCamelCase(_ name: String) -> String {
   var result = ""
   var capital = false
   for character in name {
