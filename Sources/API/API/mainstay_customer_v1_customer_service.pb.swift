@@ -451,7 +451,7 @@ public struct SearchCustomersResponse: GeneratedMessage {
   /// Its name in the proto.
   public static let fullName = "mainstay.customer.v1.SearchCustomersResponse"
 
-  /// Best first.
+  /// Best first: shorter names before longer ones, then older parties.
   public var customers: [Customer] = []
 
   /// The field `next_page_token`.
@@ -704,7 +704,7 @@ public struct ImportPartyRow: GeneratedMessage {
   }
 }
 
-/// A few hundred rows, committed together. The first message names the source for all.
+/// A few hundred rows, committed together. A key that stands twice counts as two rows, one after the other.
 public struct ImportPartiesRequest: GeneratedMessage {
   /// Its name in the proto.
   public static let fullName = "mainstay.customer.v1.ImportPartiesRequest"

@@ -61,19 +61,19 @@ public struct Address: GeneratedMessage {
   /// Street, house number, flat; at most 8 lines of 256 characters.
   public var lines: [String] = []
 
-  /// 区/县 or suburb.
+  /// 区/县 or suburb; at most 128 characters.
   public var district: String = ""
 
-  /// City.
+  /// At most 128 characters.
   public var city: String = ""
 
-  /// 省 or state.
+  /// 省 or state; at most 128 characters.
   public var province: String = ""
 
-  /// Postcode as text.
+  /// Postcode as text; at most 32 characters.
   public var postalCode: String = ""
 
-  /// ISO 3166-1 alpha-2, for example "CN".
+  /// ISO 3166-1 alpha-2 in capitals, for example "CN"; may be empty.
   public var countryCode: String = ""
 
   /// All fields at their defaults.
@@ -307,16 +307,16 @@ public struct Party: GeneratedMessage {
   /// cus_… of the customer it belongs to now; given by the service.
   public var customerID: String = ""
 
-  /// Who it is; required. The kind never changes.
+  /// Who it is; required. The kind never changes, except that of a policyholder of whom only the key was known.
   public var kind: Kind?
 
   /// At most 16.
   public var identifiers: [Identifier] = []
 
-  /// As received; at most 16 of 64 characters.
+  /// As received; at most 16 of 1 to 64 characters.
   public var phones: [String] = []
 
-  /// As received; at most 16 of 254 characters.
+  /// As received; at most 16 of 1 to 254 characters.
   public var emails: [String] = []
 
   /// At most 16.

@@ -32,13 +32,13 @@ public struct Policy: GeneratedMessage {
   /// Given at creation; afterwards only by ChangePolicyState.
   public var state: PolicyState = .unspecified
 
-  /// One year's premium, or the whole if single; absent if not known.
+  /// One year's premium, or the whole if single; not negative; absent if not known.
   public var annualPremium: Money?
 
   /// The field `premium_frequency`.
   public var premiumFrequency: PremiumFrequency = .unspecified
 
-  /// Absent if not known.
+  /// Not negative; absent if not known.
   public var sumAssured: Money?
 
   /// Required.
@@ -391,7 +391,7 @@ public struct ChangePolicyStateRequest: GeneratedMessage {
   /// FAILED_PRECONDITION if no legal transition leads there.
   public var state: PolicyState = .unspecified
 
-  /// From when it holds; absent means today (Asia/Shanghai).
+  /// From when it holds, not before issue_date; absent means today (Asia/Shanghai). Becomes end_date if the state ends the contract.
   public var effectiveDate: CalendarDate?
 
   /// Why, for the record; at most 256 characters, without personal data.
@@ -934,7 +934,8 @@ public enum PolicyServiceMethods {
       roles: ["back-office"], dataClass: .sensitive, secondFactor: false, twoPerson: false),
     requestType: "mainstay.customer.v1.ChangePolicyStateRequest", responseType: "mainstay.customer.v1.Policy")
 
-  /// Takes policies of a source in bulk; answered like ImportParties. A row that would need an illegal transition is rejected.
+  /// Takes policies of a source in bulk; answered like ImportParties. A row may be several legal transitions ahead of what was
+  /// recorded; one that no legal transitions lead to is rejected.
   public static let importPolicies = MethodDescriptor(
     service: "mainstay.customer.v1.PolicyService", name: "ImportPolicies", kind: .bidirectional,
     idempotency: .idempotent, permission: MethodPermission(
@@ -969,7 +970,8 @@ public protocol PolicyServiceHandler: Sendable {
   func changePolicyState(
     _ request: ChangePolicyStateRequest, _ context: ServerContext
   ) async throws -> Policy
-  /// Takes policies of a source in bulk; answered like ImportParties. A row that would need an illegal transition is rejected.
+  /// Takes policies of a source in bulk; answered like ImportParties. A row may be several legal transitions ahead of what was
+  /// recorded; one that no legal transitions lead to is rejected.
   func importPolicies(
     _ requests: RequestReader<ImportPoliciesRequest>, _ responses: ResponseWriter<ImportPoliciesResponse>, _ context: ServerContext
   ) async throws
@@ -1024,7 +1026,8 @@ public struct PolicyServiceClient: Sendable {
     try await channel.unary(PolicyServiceMethods.changePolicyState, request, options)
   }
 
-  /// Takes policies of a source in bulk; answered like ImportParties. A row that would need an illegal transition is rejected.
+  /// Takes policies of a source in bulk; answered like ImportParties. A row may be several legal transitions ahead of what was
+  /// recorded; one that no legal transitions lead to is rejected.
   public func importPolicies(
     options: CallOptions = .init()
   ) async throws -> StreamingCall<ImportPoliciesRequest, ImportPoliciesResponse> {
