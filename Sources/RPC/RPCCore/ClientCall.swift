@@ -1,7 +1,7 @@
 /// What carries a client call: HTTP/2 in products. Called on the call's event loop only.
 public protocol ClientCallTransport: AnyObject, Sendable {
   /// Queues a message; its first five bytes are room for the frame's prefix.
-  func send(framed: [UInt8])
+  func send(framed: consuming [UInt8])
   /// No more messages follow.
   func finishSending()
   /// Whether more is queued than the peer takes: the sender waits for `ClientCall.becameWritable()`.
@@ -38,7 +38,7 @@ public final class ClientCall {
 
   /// Sends a message, and waits while the peer does not read. Nothing is sent once the call has ended: its status comes from
   /// `receive`.
-  public func send(framed: [UInt8]) async throws(RPCError) {
+  public func send(framed: consuming [UInt8]) async throws(RPCError) {
     guard !ended else { return }
     transport.send(framed: framed)
     guard transport.isCongested, method.kind.clientStreams else { return }

@@ -5,6 +5,8 @@ final class MessageInbox {
   /// What a waiting message costs beside its bytes: else a peer could fill the memory with empty ones.
   private static let overheadBytes = 32
 
+  /// The next message; most calls never have a second one waiting, and need no list.
+  private var first: [UInt8]?
   private var messages: [[UInt8]] = []
   private var head = 0
   private var ending: Result<Void, RPCError>?
@@ -19,7 +21,7 @@ final class MessageInbox {
       waiter.resume(returning: .success(message))
     } else {
       unreadBytes += message.count + MessageInbox.overheadBytes
-      messages.append(message)
+      if first == nil, head == messages.count { first = message } else { messages.append(message) }
     }
   }
 
@@ -28,6 +30,7 @@ final class MessageInbox {
     guard ending == nil else { return }
     ending = result
     if case .failure = result {
+      first = nil
       messages.removeAll()
       head = 0
       unreadBytes = 0
@@ -37,6 +40,11 @@ final class MessageInbox {
 
   /// The next message, nil after the last one. One reader at a time; a second one fails with INTERNAL.
   func next() async throws(RPCError) -> [UInt8]? {
+    if let message = first {
+      first = nil
+      unreadBytes -= message.count + MessageInbox.overheadBytes
+      return message
+    }
     if head < messages.count {
       let message = messages[head]
       head += 1

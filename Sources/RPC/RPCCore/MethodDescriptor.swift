@@ -60,29 +60,60 @@ public struct MethodPermission: Sendable, Equatable {
   }
 }
 
-/// A method as its proto declares it.
+/// A method as its proto declares it. Cheap to copy: each call has it in several places.
 public struct MethodDescriptor: Sendable, Equatable {
+  private let declaration: MethodDeclaration
+
   /// Full name of the service, for example "mainstay.customer.v1.CustomerService".
-  public let service: String
+  public var service: String { declaration.service }
   /// Name of the method, for example "GetCustomer".
-  public let name: String
+  public var name: String { declaration.name }
   /// Its kind.
-  public let kind: CallKind
+  public var kind: CallKind { declaration.kind }
   /// Whether it may be sent again.
-  public let idempotency: Idempotency
+  public var idempotency: Idempotency { declaration.idempotency }
   /// Who may call it; nil denies it to all.
-  public let permission: MethodPermission?
+  public var permission: MethodPermission? { declaration.permission }
   /// Full name of the request's message.
-  public let requestType: String
+  public var requestType: String { declaration.requestType }
   /// Full name of the reply's message.
-  public let responseType: String
+  public var responseType: String { declaration.responseType }
   /// ":path" on the wire: "/service/method".
-  public let path: String
+  public var path: String { declaration.path }
 
   /// A method as its proto declares it.
   public init(
     service: String, name: String, kind: CallKind, idempotency: Idempotency = .unknown,
     permission: MethodPermission? = nil, requestType: String = "", responseType: String = ""
+  ) {
+    declaration = MethodDeclaration(
+      service: service, name: name, kind: kind, idempotency: idempotency, permission: permission,
+      requestType: requestType, responseType: responseType)
+  }
+
+  /// Whether they were declared in the same words.
+  public static func == (left: MethodDescriptor, right: MethodDescriptor) -> Bool {
+    let (left, right) = (left.declaration, right.declaration)
+    return left === right
+      || left.path == right.path && left.kind == right.kind && left.idempotency == right.idempotency
+        && left.permission == right.permission && left.requestType == right.requestType
+        && left.responseType == right.responseType
+  }
+}
+
+private final class MethodDeclaration: Sendable {
+  let service: String
+  let name: String
+  let kind: CallKind
+  let idempotency: Idempotency
+  let permission: MethodPermission?
+  let requestType: String
+  let responseType: String
+  let path: String
+
+  init(
+    service: String, name: String, kind: CallKind, idempotency: Idempotency, permission: MethodPermission?,
+    requestType: String, responseType: String
   ) {
     self.service = service
     self.name = name

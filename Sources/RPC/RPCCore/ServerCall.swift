@@ -1,7 +1,7 @@
 /// What carries a server call: HTTP/2 in products. Called on the call's event loop only.
 public protocol ServerCallTransport: AnyObject {
   /// Queues a message; its first five bytes are room for the frame's prefix. Sends the headers first if need be.
-  func send(framed: [UInt8])
+  func send(framed: consuming [UInt8])
   /// Sends the headers now.
   func sendHeaders()
   /// Whether more is queued than the peer takes: the sender waits for `ServerCall.becameWritable()`.
@@ -44,7 +44,7 @@ public final class ServerCall {
   }
 
   /// Sends a message, and waits while the peer does not read.
-  public func send(framed: [UInt8]) async throws(RPCError) {
+  public func send(framed: consuming [UInt8]) async throws(RPCError) {
     if let failure { throw failure }
     guard let transport else { throw RPCError(.cancelled, "the connection is gone") }
     transport.send(framed: framed)

@@ -201,11 +201,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   }
 
   private func runJobs() {
+    let executor = asUnownedTaskExecutor()
     for _ in 0..<EventLoop.jobRoundsPerTurn {
       flushDirty()
       if jobs.isEmpty { return }
       swap(&jobs, &runningJobs)
-      for index in runningJobs.indices { runningJobs[index].runSynchronously(on: asUnownedTaskExecutor()) }
+      for index in runningJobs.indices { runningJobs[index].runSynchronously(on: executor) }
       runningJobs.removeAll(keepingCapacity: true)
     }
   }

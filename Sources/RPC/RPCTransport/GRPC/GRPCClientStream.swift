@@ -141,9 +141,8 @@ extension GRPCClientStream: HTTP2StreamHandler {
 }
 
 extension GRPCClientStream: ClientCallTransport {
-  func send(framed: [UInt8]) {
+  func send(framed: consuming [UInt8]) {
     guard !isEnded else { return }
-    var framed = framed
     setFramePrefix(&framed)
     stream?.write(framed)
   }

@@ -5,9 +5,9 @@ import RPCCore
 enum GRPCHeaders {
   /// A request's headers in parts.
   struct Request {
-    var method = ""
+    var isPost = false
+    var isGRPC = false
     var path = ""
-    var contentType = ""
     var timeoutNanoseconds: UInt64?
     var hasBadTimeout = false
     var metadata = Metadata()
@@ -17,9 +17,9 @@ enum GRPCHeaders {
     var request = Request()
     headers.forEach { name, value in
       switch name.count {
-      case 7 where name.equals(":method"): request.method = text(value)
+      case 7 where name.equals(":method"): request.isPost = value.equals("POST")
       case 5 where name.equals(":path"): request.path = text(value)
-      case 12 where name.equals("content-type"): request.contentType = text(value)
+      case 12 where name.equals("content-type"): request.isGRPC = isGRPC(contentType: value)
       case 12 where name.equals("grpc-timeout"):
         request.timeoutNanoseconds = GRPCTimeout.parse(value)
         request.hasBadTimeout = request.timeoutNanoseconds == nil
@@ -110,11 +110,18 @@ enum GRPCHeaders {
   private static let responseBase = HeaderBlock([(":status", "200"), ("content-type", "application/grpc")])
   private static let okTrailers = HeaderBlock([("grpc-status", "0")])
 
+  /// "application/grpc", alone or with "+proto" or a parameter behind it.
+  private static func isGRPC(contentType: UnsafeRawBufferPointer) -> Bool {
+    contentType.equals("application/grpc") || contentType.starts(with: "application/grpc+")
+      || contentType.starts(with: "application/grpc;")
+  }
+
   private static func text(_ value: UnsafeRawBufferPointer) -> String { String(decoding: value, as: UTF8.self) }
 
   /// Headers that belong to HTTP/2 and gRPC, and not to the caller's metadata.
   private static func isReserved(_ name: UnsafeRawBufferPointer) -> Bool {
     name.first == UInt8(ascii: ":") || name.equals("te") || name.equals("content-type") || name.equals("user-agent")
+      || name.equals("content-length")
       || name.starts(with: "grpc-") && !name.equals("grpc-previous-rpc-attempts")
   }
 

@@ -116,10 +116,8 @@ final class GRPCServerStream {
 extension GRPCServerStream: HTTP2StreamHandler {
   func received(headers: HeaderBlock, endStream: Bool) {
     let request = GRPCHeaders.parseRequest(headers)
-    guard request.method == "POST" else { return refuse(httpStatus: "405") }
-    guard request.contentType == "application/grpc" || request.contentType.hasPrefix("application/grpc+")
-      || request.contentType.hasPrefix("application/grpc;")
-    else { return refuse(httpStatus: "415") }
+    guard request.isPost else { return refuse(httpStatus: "405") }
+    guard request.isGRPC else { return refuse(httpStatus: "415") }
     begin(request)
   }
 
@@ -166,10 +164,9 @@ extension GRPCServerStream: HTTP2StreamHandler {
 }
 
 extension GRPCServerStream: ServerCallTransport {
-  func send(framed: [UInt8]) {
+  func send(framed: consuming [UInt8]) {
     guard !isFinished else { return }
     sendHeaders()
-    var framed = framed
     setFramePrefix(&framed)
     stream.write(framed)
   }

@@ -32,6 +32,11 @@ public final class HTTP2Connection {
   private var session: OpaquePointer?
   private var streams: [Int32: HTTP2Stream] = [:]
   private var openedStreams = 0
+  /// Headers of the frame that is being read: frames come one at a time, so one block serves them all.
+  private var incoming = HeaderBlock()
+  private var hasTooLargeHeaders = false
+  /// Whether the delegate was told of output and has not asked for it yet.
+  private var hasRequestedFlush = false
   private var isReceiving = false
   private var isAborted = false
   /// Whether either side has said that no new stream is taken.
@@ -80,9 +85,9 @@ public final class HTTP2Connection {
   public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard !isAborted else { return false }
     isReceiving = true
-    defer { isReceiving = false }
     let taken = nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
-    delegate?.connectionNeedsFlush()
+    isReceiving = false
+    if nghttp2_session_want_write(session) != 0 || nghttp2_session_want_read(session) == 0 { requestFlush() }
     return taken == bytes.count
   }
 
@@ -90,6 +95,7 @@ public final class HTTP2Connection {
   /// A piece is at most 16,393 bytes long (a full DATA frame). Nil means that the connection is broken.
   public func nextOutput(_ buffer: UnsafeMutableRawBufferPointer) -> Int? {
     guard !isAborted else { return nil }
+    hasRequestedFlush = false
     var piece: UnsafePointer<UInt8>?
     let count = nghttp2_session_mem_send(session, &piece)
     guard count >= 0, count <= buffer.count else { return nil }
@@ -111,6 +117,13 @@ public final class HTTP2Connection {
     }
   }
 
+  /// Tells the delegate of output, once until it asks for it; while bytes come in, at their end.
+  private func requestFlush() {
+    guard !isReceiving, !hasRequestedFlush, let delegate else { return }
+    hasRequestedFlush = true
+    delegate.connectionNeedsFlush()
+  }
+
   // MARK: streams
 
   /// Opens a stream as client. The handler is told `closed` if the peer does not take it. Nil if no stream can be opened.
@@ -125,7 +138,7 @@ public final class HTTP2Connection {
     guard id > 0 else { return nil }
     stream.id = id
     streams[id] = stream
-    delegate?.connectionNeedsFlush()
+    requestFlush()
     // The numbers of streams are used once only, and come to an end on a connection that lives for long.
     openedStreams += 1
     if openedStreams >= limits.streamsPerConnection {
@@ -144,7 +157,7 @@ public final class HTTP2Connection {
         _ = nghttp2_submit_response(session, stream.id, values, count, &provider)
       }
     }
-    delegate?.connectionNeedsFlush()
+    requestFlush()
   }
 
   func submitTrailers(_ stream: HTTP2Stream, _ trailers: HeaderBlock) {
@@ -154,17 +167,17 @@ public final class HTTP2Connection {
   func submitReset(_ stream: HTTP2Stream, _ errorCode: UInt32) {
     guard streams[stream.id] != nil else { return }
     nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, errorCode)
-    delegate?.connectionNeedsFlush()
+    requestFlush()
   }
 
   func resume(_ stream: HTTP2Stream) {
     nghttp2_session_resume_data(session, stream.id)
-    delegate?.connectionNeedsFlush()
+    requestFlush()
   }
 
   func consume(_ stream: HTTP2Stream, _ count: Int) {
     nghttp2_session_consume(session, stream.id, count)
-    if !isReceiving { delegate?.connectionNeedsFlush() }
+    requestFlush()
   }
 
   // MARK: life
@@ -172,7 +185,7 @@ public final class HTTP2Connection {
   /// First step of a drain: tells the peer that the end is near; streams that it opens meanwhile are still taken.
   public func announceShutdown() {
     nghttp2_submit_shutdown_notice(session)
-    delegate?.connectionNeedsFlush()
+    requestFlush()
   }
 
   /// Second step: no stream after the last one that has come is taken.
@@ -181,7 +194,7 @@ public final class HTTP2Connection {
     nghttp2_submit_goaway(
       session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session),
       NGHTTP2_NO_ERROR.rawValue, nil, 0)
-    delegate?.connectionNeedsFlush()
+    requestFlush()
   }
 
   private func submitSettings() {
@@ -220,6 +233,8 @@ public final class HTTP2Connection {
   }
 
   func began(_ id: Int32) -> Int32 {
+    incoming.removeAll()
+    hasTooLargeHeaders = false
     guard role == .server, streams[id] == nil else { return 0 }
     let stream = HTTP2Stream(id: id, connection: self)
     streams[id] = stream
@@ -233,21 +248,19 @@ public final class HTTP2Connection {
   }
 
   func receivedField(_ id: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> Int32 {
-    guard let stream = stream(id), !stream.hasTooLargeHeaders else { return 0 }
-    stream.incoming.append(name: name, value: value)
-    if stream.incoming.listSize > limits.headerListBytes {
+    guard !hasTooLargeHeaders else { return 0 }
+    incoming.append(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(value))
+    if incoming.listSize > limits.headerListBytes {
       // gRPC takes this code for RESOURCE_EXHAUSTED.
-      stream.hasTooLargeHeaders = true
-      stream.incoming = HeaderBlock()
-      submitReset(stream, NGHTTP2_ENHANCE_YOUR_CALM.rawValue)
+      hasTooLargeHeaders = true
+      if let stream = stream(id) { submitReset(stream, NGHTTP2_ENHANCE_YOUR_CALM.rawValue) }
     }
     return 0
   }
 
   func receivedHeaders(_ id: Int32, endStream: Bool) {
-    guard let stream = stream(id), !stream.hasTooLargeHeaders else { return }
-    let headers = stream.incoming
-    stream.incoming = HeaderBlock()
+    guard !hasTooLargeHeaders, let stream = stream(id) else { return }
+    let headers = incoming
     if stream.hasReceivedHeaders {
       stream.handler?.receivedEnd(trailers: headers)
       return

@@ -43,14 +43,12 @@ public final class HTTP2Stream {
   public private(set) var queuedBytes = 0
   /// Received bytes that no credit was given for yet.
   private(set) var unconsumedBytes = 0
-  /// Headers of the frame that is being read.
-  var incoming = HeaderBlock()
   var hasReceivedHeaders = false
-  /// Whether a frame's headers went over the limit; the stream has been reset.
-  var hasTooLargeHeaders = false
-  private var chunks: [[UInt8]] = []
-  private var firstChunk = 0
+  /// The chunk that is being sent, from `offset` on, and those behind it, from `nextLater` on.
+  private var current: [UInt8] = []
   private var offset = 0
+  private var later: [[UInt8]] = []
+  private var nextLater = 0
   private var ending = Ending.open
   private var isDeferred = false
   private var wasCongested = false
@@ -67,10 +65,11 @@ public final class HTTP2Stream {
   }
 
   /// Queues data. Empty data and data after the end are ignored.
-  public func write(_ bytes: [UInt8]) {
+  public func write(_ bytes: consuming [UInt8]) {
     guard !bytes.isEmpty, !isFinished else { return }
-    chunks.append(bytes)
     queuedBytes += bytes.count
+    // Most streams never have more than one chunk at a time, which needs no list.
+    if current.isEmpty { current = bytes } else { later.append(bytes) }
     resume()
   }
 
@@ -113,25 +112,32 @@ public final class HTTP2Stream {
     connection?.resume(self)
   }
 
+  private func takeNextChunk() {
+    offset = 0
+    guard nextLater < later.count else {
+      current = []
+      return
+    }
+    current = later[nextLater]
+    later[nextLater] = []
+    nextLater += 1
+    if nextLater == later.count {
+      later.removeAll(keepingCapacity: true)
+      nextLater = 0
+    }
+  }
+
   /// nghttp2 wants the next bytes of the body.
   func fill(_ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int, _ flags: UnsafeMutablePointer<UInt32>) -> Int {
     var filled = 0
-    while filled < capacity, firstChunk < chunks.count {
-      let count = min(capacity - filled, chunks[firstChunk].count - offset)
-      chunks[firstChunk].withUnsafeBufferPointer { chunk in
+    while filled < capacity, !current.isEmpty {
+      let count = min(capacity - filled, current.count - offset)
+      current.withUnsafeBufferPointer { chunk in
         if let base = chunk.baseAddress { _ = memcpy(buffer + filled, base + offset, count) }
       }
       filled += count
       offset += count
-      if offset == chunks[firstChunk].count {
-        chunks[firstChunk] = []
-        firstChunk += 1
-        offset = 0
-      }
-    }
-    if firstChunk == chunks.count {
-      chunks.removeAll(keepingCapacity: true)
-      firstChunk = 0
+      if offset == current.count { takeNextChunk() }
     }
     queuedBytes -= filled
     if wasCongested, queuedBytes < HTTP2Stream.lowWaterBytes {

@@ -9,6 +9,10 @@ public struct HeaderBlock: Sendable {
     var valueLength: Int32
   }
 
+  /// Room for the headers of most calls, so that it is asked for once.
+  private static let usualFields = 16
+  private static let usualBytes = 512
+
   private(set) var bytes: [UInt8] = []
   private(set) var fields: [Field] = []
 
@@ -36,6 +40,22 @@ public struct HeaderBlock: Sendable {
     fields.append(Field(offset: Int32(bytes.count), nameLength: Int32(name.count), valueLength: Int32(value.count)))
     bytes.append(contentsOf: name)
     bytes.append(contentsOf: value)
+  }
+
+  mutating func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+    if fields.capacity == 0 {
+      fields.reserveCapacity(HeaderBlock.usualFields)
+      bytes.reserveCapacity(HeaderBlock.usualBytes)
+    }
+    fields.append(Field(offset: Int32(bytes.count), nameLength: Int32(name.count), valueLength: Int32(value.count)))
+    bytes.append(contentsOf: name)
+    bytes.append(contentsOf: value)
+  }
+
+  /// Forgets the fields and keeps the memory, unless somebody else has this block too.
+  mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    fields.removeAll(keepingCapacity: true)
   }
 
   /// Calls `body` with each field's name and value.
