@@ -111,7 +111,10 @@ let package = Package(
     suite("CustomerDomainTests", "Customer/Domain", ["CustomerDomain", "Core"]),
     suite(
       "CustomerServiceTests", "Customer/Service",
-      ["CustomerService", "Events", "API", "Core", "Protobuf", "RPCCore", "Storage", "StorageSQLite"]),
+      [
+        "CustomerService", "Events", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "Storage",
+        "StorageSQLite",
+      ]),
     // House rules
     suite("ArchitectureTests", "Architecture", []),
     // Messages

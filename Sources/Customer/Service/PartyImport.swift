@@ -28,7 +28,7 @@ struct PartyImport: Sendable {
       fold.append(to: &batch)
       if !batch.statements.isEmpty { _ = try await environment.database.commit(batch, lane: .bulk) }
       return ImportPartiesResponse(
-        created: fold.created, updated: fold.updated, unchanged: fold.unchanged, rejected: rejected)
+        created: fold.state.created, updated: fold.state.updated, unchanged: fold.state.unchanged, rejected: rejected)
     }
   }
 

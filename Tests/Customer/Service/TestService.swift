@@ -1,25 +1,12 @@
 import API
 import Core
 import CustomerService
-import Foundation
+import MainstayTesting
 import Protobuf
 import RPCCore
 import Storage
 import StorageSQLite
 import Synchronization
-
-/// A fresh folder, removed when the test ends.
-final class TemporaryFolder: Sendable {
-  let path: String
-
-  init() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "mainstay-customer-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    path = folder.path()
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-}
 
 /// A clock that goes on by a millisecond with each look, and further by hand.
 final class TestClock: Clock {
@@ -42,7 +29,7 @@ final class TestService: Sendable {
 
   init(clock: (any Clock)? = nil) async throws {
     folder = try TemporaryFolder()
-    database = try SQLiteDatabase(path: folder.path + "/store.db", clock: SystemClock())
+    database = try SQLiteDatabase(path: folder.file("store.db"), clock: SystemClock())
     try await database.migrate(CustomerServiceApplication.migrations)
     application = try await CustomerServiceApplication(
       database: database, clock: clock ?? self.clock, random: SystemRandom())
