@@ -24,8 +24,8 @@ down: ## Stop what `make up` started; the data stays in .mainstay
 test: test-deps $(PYTHON) release ## Run all tests; the last line is "N passed, N failed"
 	@scripts/test.sh
 
-soak: test-deps $(PYTHON) release ## Run the tests with MAINSTAY_SOAK=1, which tests may read to run longer (none does yet)
-	@MAINSTAY_SOAK=1 scripts/test.sh
+soak: test-deps $(PYTHON) release ## Run all tests, those with invented damage a hundred times as long
+	@MAINSTAY_FUZZ_ROUNDS=300000 scripts/test.sh
 
 bench: deps bench-deps release ## Measure side by side with gRPC C++ and nghttpd, then a large import
 	$(MAKE) -C Benchmarks/peers
