@@ -40,6 +40,18 @@ import Testing
     #expect(try await service.outbox().count == 1)
   }
 
+  @Test func anEqualRequestThatGetsInBetweenAnswersForBoth() async throws {
+    let service = try await TestService()
+    let request = CreatePartyRequest(party: person("1", "王"), requestID: "r1")
+    // Just before the second request looks whether the key is there, the first one commits.
+    let beside = try await service.beside { sql in
+      if sql.contains("source_key = ?") { _ = try await service.create(person("1", "王"), requestID: "r1") }
+    }
+    let answer: Party = try await service.unary(CustomerServiceMethods.createParty, request, router: beside)
+    #expect(try await service.party(answer.partyID) == answer)
+    #expect(try await service.outbox().count == 1)
+  }
+
   @Test func aRefusedRequestMayBeMadeAgain() async throws {
     let service = try await TestService()
     #expect(await failure { try await service.create(person("1", source: "X"), requestID: "r1") } != nil)

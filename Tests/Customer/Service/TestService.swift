@@ -38,6 +38,13 @@ final class TestService: Sendable {
 
   deinit { database.close() }
 
+  /// The same service once more, on the same data, where something happens before each query that `before` is told of.
+  func beside(_ before: @escaping @Sendable (_ sql: String) async throws -> Void) async throws -> Router {
+    let watched = WatchedDatabase(database: database, before: before)
+    return Router(
+      try await CustomerServiceApplication(database: watched, clock: clock, random: SystemRandom()).methodBindings)
+  }
+
   /// Runs the body while the service's background loops run.
   func whileRunning<Result: Sendable>(_ body: @Sendable @escaping () async throws -> Result) async throws -> Result {
     let loops = application.background(sleep: { try await Task.sleep(for: $0) }, onError: { print($0) })
@@ -48,26 +55,28 @@ final class TestService: Sendable {
 
   /// One request, one reply.
   func unary<Request: Message, Response: Message>(
-    _ method: MethodDescriptor, _ request: Request, caller: String = "tester"
+    _ method: MethodDescriptor, _ request: Request, caller: String = "tester", router: Router? = nil
   ) async throws -> Response {
-    let replies: [Response] = try await streaming(method, [request], caller: caller)
+    let replies: [Response] = try await streaming(method, [request], caller: caller, router: router)
     guard let reply = replies.first, replies.count == 1 else { throw RPCError(.internal, "\(replies.count) replies") }
     return reply
   }
 
   /// Any number of requests, then all replies.
   func streaming<Request: Message, Response: Message>(
-    _ method: MethodDescriptor, _ requests: [Request], caller: String = "tester"
+    _ method: MethodDescriptor, _ requests: [Request], caller: String = "tester", router: Router? = nil
   ) async throws -> [Response] {
     let exchange = Exchange()
-    try await run(method, requests, exchange, caller: caller)
+    try await run(method, requests, exchange, caller: caller, router: router)
     return try exchange.messages.map { try Response(serialized: $0) }
   }
 
   /// Runs a call to its end; its replies go to the exchange as they come.
   func run<Request: Message>(
-    _ method: MethodDescriptor, _ requests: [Request], _ exchange: Exchange, caller: String = "tester"
+    _ method: MethodDescriptor, _ requests: [Request], _ exchange: Exchange, caller: String = "tester",
+    router: Router? = nil
   ) async throws {
+    let router = router ?? self.router
     guard let binding = router.binding(path: method.path) else { throw router.unimplemented(path: method.path) }
     let context = ServerContext(
       method: method, metadata: Metadata(), deadline: nil, peer: Peer(address: "in-process", certificate: nil))
@@ -95,6 +104,23 @@ final class TestService: Sendable {
       access: .scan
     ).map { (try $0.text(0), try $0.integer(1), try $0.text(2), try $0.blob(3)) }
   }
+}
+
+/// A database that lets something happen between a use case's steps: how a race is made to come out one way.
+struct WatchedDatabase: Database {
+  let database: SQLiteDatabase
+  let before: @Sendable (String) async throws -> Void
+
+  var committedEvents: AsyncSignal { database.committedEvents }
+  func commit(_ batch: Batch, lane: WriteLane) async throws -> BatchReceipt {
+    try await database.commit(batch, lane: lane)
+  }
+  func query(_ statement: Statement, access: ReadAccess) async throws -> [Row] {
+    try await before(statement.sql)
+    return try await database.query(statement, access: access)
+  }
+  func migrate(_ migrations: [Migration]) async throws { try await database.migrate(migrations) }
+  func close() { database.close() }
 }
 
 /// Where a call's replies go.
