@@ -21,6 +21,8 @@ enum ProcessLauncher {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
+    // A descriptor that its starter has left open is none of its business: whoever waits for the other end would wait for ever.
+    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
     // What this process ignores, its children must not.
     var signals = sigset_t()
     sigemptyset(&signals)

@@ -23,7 +23,7 @@ public struct AccessInterceptor: ServerInterceptor {
     call.context.caller = try AccessInterceptor.caller(call.context)
     if mode == .checked, !call.method.isInfrastructure {
       guard let caller = call.context.caller else {
-        throw RPCError(.unauthenticated, "this call needs a client certificate")
+        throw RPCError(.unauthenticated, "this call needs a caller: a client certificate, or one that the gateway has verified")
       }
       guard caller.may(call.method.permission) else {
         throw RPCError(.permissionDenied, "\(caller.name) may not call \(call.method.path.dropFirst())")
@@ -37,6 +37,7 @@ public struct AccessInterceptor: ServerInterceptor {
     guard certificate.organizationalUnit == serviceRole, certificate.commonName == gatewayName else {
       return Caller(certificate: certificate)
     }
-    return CallerMetadata.caller(in: context.metadata, via: gatewayName) ?? Caller(certificate: certificate)
+    // A call that the gateway passes on without a caller has none: it must not count as the gateway's own.
+    return CallerMetadata.caller(in: context.metadata, via: gatewayName)
   }
 }
