@@ -10,6 +10,7 @@ enum ProcessLauncher {
     _ program: String, _ arguments: [String], log: String, newSession: Bool = false
   ) throws -> pid_t {
     setAside(log)
+    closeAtExecution()
     var actions = posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
     posix_spawn_file_actions_init(&actions)
@@ -21,8 +22,6 @@ enum ProcessLauncher {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO)
-    // A descriptor that its starter has left open is none of its business: whoever waits for the other end would wait for ever.
-    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
     // What this process ignores, its children must not.
     var signals = sigset_t()
     sigemptyset(&signals)
@@ -41,6 +40,17 @@ enum ProcessLauncher {
       throw CommandFailure("cannot start \(program) with its log \(log): \(String(cString: strerror(result)))")
     }
     return process
+  }
+
+  /// A descriptor that whoever started us has left open is no business of our children: one that waits for its other end to
+  /// close would wait for as long as they run.
+  private static func closeAtExecution() {
+    guard let folder = opendir("/proc/self/fd") else { return }
+    defer { closedir(folder) }
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if let descriptor = Int32(name), descriptor > STDERR_FILENO { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    }
   }
 
   private static func setAside(_ log: String) {
