@@ -15,10 +15,12 @@
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
 #include "grpc/testing/test.pb-c.h"
+#include "mainstay/agent/v1/agent_service.pb-c.h"
 #include "mainstay/customer/v1/party.pb-c.h"
 #include "mainstay/customer/v1/customer_service.pb-c.h"
 #include "mainstay/platform/v1/money.pb-c.h"
 #include "mainstay/customer/v1/policy_service.pb-c.h"
+#include "mainstay/partner/v1/partner_service.pb-c.h"
 #include "mainstay/platform/v1/events.pb-c.h"
 
 // The whole FileDescriptorSet, with custom options and without comments.
@@ -155,6 +157,81 @@ static inline const void *grpc__testing__streaming_output_call_request__descript
 static inline const void *grpc__testing__streaming_output_call_response__descriptor_pointer(void) {
   return &grpc__testing__streaming_output_call_response__descriptor;
 }
+static inline const void *mainstay__agent__v1__branch__descriptor_pointer(void) {
+  return &mainstay__agent__v1__branch__descriptor;
+}
+static inline const void *mainstay__agent__v1__team__descriptor_pointer(void) {
+  return &mainstay__agent__v1__team__descriptor;
+}
+static inline const void *mainstay__agent__v1__licence__descriptor_pointer(void) {
+  return &mainstay__agent__v1__licence__descriptor;
+}
+static inline const void *mainstay__agent__v1__agent__descriptor_pointer(void) {
+  return &mainstay__agent__v1__agent__descriptor;
+}
+static inline const void *mainstay__agent__v1__activity__descriptor_pointer(void) {
+  return &mainstay__agent__v1__activity__descriptor;
+}
+static inline const void *mainstay__agent__v1__create_branch_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__create_branch_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_branches_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_branches_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_branches_response__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_branches_response__descriptor;
+}
+static inline const void *mainstay__agent__v1__create_team_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__create_team_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_teams_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_teams_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_teams_response__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_teams_response__descriptor;
+}
+static inline const void *mainstay__agent__v1__create_agent_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__create_agent_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__get_agent_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__get_agent_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_agents_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_agents_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_agents_response__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_agents_response__descriptor;
+}
+static inline const void *mainstay__agent__v1__add_licence_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__add_licence_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__change_agent_state_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__change_agent_state_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__record_activities_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__record_activities_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__record_activities_response__descriptor_pointer(void) {
+  return &mainstay__agent__v1__record_activities_response__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_activities_request__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_activities_request__descriptor;
+}
+static inline const void *mainstay__agent__v1__list_activities_response__descriptor_pointer(void) {
+  return &mainstay__agent__v1__list_activities_response__descriptor;
+}
+static inline const void *mainstay__agent__v1__branch_changed__descriptor_pointer(void) {
+  return &mainstay__agent__v1__branch_changed__descriptor;
+}
+static inline const void *mainstay__agent__v1__team_changed__descriptor_pointer(void) {
+  return &mainstay__agent__v1__team_changed__descriptor;
+}
+static inline const void *mainstay__agent__v1__agent_changed__descriptor_pointer(void) {
+  return &mainstay__agent__v1__agent_changed__descriptor;
+}
+static inline const void *mainstay__agent__v1__activity_recorded__descriptor_pointer(void) {
+  return &mainstay__agent__v1__activity_recorded__descriptor;
+}
 static inline const void *mainstay__customer__v1__identifier__descriptor_pointer(void) {
   return &mainstay__customer__v1__identifier__descriptor;
 }
@@ -262,6 +339,57 @@ static inline const void *mainstay__customer__v1__import_policies_response__desc
 }
 static inline const void *mainstay__customer__v1__policy_changed__descriptor_pointer(void) {
   return &mainstay__customer__v1__policy_changed__descriptor;
+}
+static inline const void *mainstay__partner__v1__partner__descriptor_pointer(void) {
+  return &mainstay__partner__v1__partner__descriptor;
+}
+static inline const void *mainstay__partner__v1__sale_window__descriptor_pointer(void) {
+  return &mainstay__partner__v1__sale_window__descriptor;
+}
+static inline const void *mainstay__partner__v1__product_version__descriptor_pointer(void) {
+  return &mainstay__partner__v1__product_version__descriptor;
+}
+static inline const void *mainstay__partner__v1__product__descriptor_pointer(void) {
+  return &mainstay__partner__v1__product__descriptor;
+}
+static inline const void *mainstay__partner__v1__create_partner_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__create_partner_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__get_partner_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__get_partner_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__list_partners_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__list_partners_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__list_partners_response__descriptor_pointer(void) {
+  return &mainstay__partner__v1__list_partners_response__descriptor;
+}
+static inline const void *mainstay__partner__v1__create_product_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__create_product_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__get_product_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__get_product_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__list_products_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__list_products_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__list_products_response__descriptor_pointer(void) {
+  return &mainstay__partner__v1__list_products_response__descriptor;
+}
+static inline const void *mainstay__partner__v1__add_product_version_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__add_product_version_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__set_sale_windows_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__set_sale_windows_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__withdraw_product_request__descriptor_pointer(void) {
+  return &mainstay__partner__v1__withdraw_product_request__descriptor;
+}
+static inline const void *mainstay__partner__v1__partner_changed__descriptor_pointer(void) {
+  return &mainstay__partner__v1__partner_changed__descriptor;
+}
+static inline const void *mainstay__partner__v1__product_changed__descriptor_pointer(void) {
+  return &mainstay__partner__v1__product_changed__descriptor;
 }
 static inline const void *mainstay__platform__v1__event__descriptor_pointer(void) {
   return &mainstay__platform__v1__event__descriptor;
