@@ -11,4 +11,11 @@ public struct Money: Hashable, Sendable {
     self.minorUnits = minorUnits
     self.currencyCode = currencyCode
   }
+
+  /// Nothing, in yuan.
+  public static let zeroYuan = Money(minorUnits: 0, checkedCurrencyCode: "CNY")
+
+  private init(minorUnits: Int64, checkedCurrencyCode: String) {
+    (self.minorUnits, currencyCode) = (minorUnits, checkedCurrencyCode)
+  }
 }

@@ -62,6 +62,22 @@ public struct Policy: GeneratedMessage {
   /// The field `update_time`.
   public var updateTime: GoogleTimestamp?
 
+  /// Who sold it, as the source names the agent; at most 64 characters.
+  public var agentID: String = ""
+
+  /// Through which partner, as the source names it; at most 64 characters.
+  public var partnerID: String = ""
+
+  /// Branch that sold it, as the source names it; at most 64 characters.
+  public var branchID: String = ""
+
+  /// Only if the state ends the contract.
+  public var endCause: EndCause = .unspecified
+
+  /// Time from issue to the end, or to the end of observation, in millionths of a month, when the source knows it more exactly
+  /// than in days; 0 takes it from the dates. Not negative, at most 2,400 months.
+  public var observedDurationMicromonths: Int64 = 0
+
   /// All fields at their defaults.
   public init() {}
 
@@ -84,7 +100,12 @@ public struct Policy: GeneratedMessage {
     attributes: [SourceAttribute] = [],
     etag: String = "",
     createTime: GoogleTimestamp? = nil,
-    updateTime: GoogleTimestamp? = nil
+    updateTime: GoogleTimestamp? = nil,
+    agentID: String = "",
+    partnerID: String = "",
+    branchID: String = "",
+    endCause: EndCause = .unspecified,
+    observedDurationMicromonths: Int64 = 0
   ) {
     self.policyID = policyID
     self.source = source
@@ -104,6 +125,11 @@ public struct Policy: GeneratedMessage {
     self.etag = etag
     self.createTime = createTime
     self.updateTime = updateTime
+    self.agentID = agentID
+    self.partnerID = partnerID
+    self.branchID = branchID
+    self.endCause = endCause
+    self.observedDurationMicromonths = observedDurationMicromonths
   }
 
   /// protobuf-c's descriptor of the message.
@@ -136,6 +162,11 @@ public struct Policy: GeneratedMessage {
     self.etag = String(cField: c.pointee.etag)
     if let inner = c.pointee.create_time { self.createTime = GoogleTimestamp(cMessage: inner) }
     if let inner = c.pointee.update_time { self.updateTime = GoogleTimestamp(cMessage: inner) }
+    self.agentID = String(cField: c.pointee.agent_id)
+    self.partnerID = String(cField: c.pointee.partner_id)
+    self.branchID = String(cField: c.pointee.branch_id)
+    self.endCause = EndCause(rawValue: Int32(truncatingIfNeeded: c.pointee.end_cause.rawValue))
+    self.observedDurationMicromonths = c.pointee.observed_duration_micromonths
   }
 
   /// Builds the C structure in the arena.
@@ -167,6 +198,83 @@ public struct Policy: GeneratedMessage {
     if !self.etag.isEmpty { c.pointee.etag = try arena.cString(self.etag, field: "mainstay.customer.v1.Policy.etag") }
     if let inner = self.createTime { c.pointee.create_time = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self) }
     if let inner = self.updateTime { c.pointee.update_time = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self) }
+    if !self.agentID.isEmpty { c.pointee.agent_id = try arena.cString(self.agentID, field: "mainstay.customer.v1.Policy.agent_id") }
+    if !self.partnerID.isEmpty { c.pointee.partner_id = try arena.cString(self.partnerID, field: "mainstay.customer.v1.Policy.partner_id") }
+    if !self.branchID.isEmpty { c.pointee.branch_id = try arena.cString(self.branchID, field: "mainstay.customer.v1.Policy.branch_id") }
+    c.pointee.end_cause = Mainstay__Customer__V1__EndCause(rawValue: .init(truncatingIfNeeded: self.endCause.rawValue))
+    c.pointee.observed_duration_micromonths = self.observedDurationMicromonths
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// One instalment of a policy's premium.
+public struct PremiumInstalment: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.customer.v1.PremiumInstalment"
+
+  /// Given by the service.
+  public var policyID: String = ""
+
+  /// Required; with the policy it identifies the instalment. Not before the policy's issue_date.
+  public var dueDate: CalendarDate?
+
+  /// Required; not negative.
+  public var due: Money?
+
+  /// Absent as long as nothing was received.
+  public var receivedDate: CalendarDate?
+
+  /// Not negative, in the currency of `due`; given if and only if received_date is.
+  public var received: Money?
+
+  /// Given if and only if received_date is.
+  public var method: PaymentMethod = .unspecified
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    policyID: String = "",
+    dueDate: CalendarDate? = nil,
+    due: Money? = nil,
+    receivedDate: CalendarDate? = nil,
+    received: Money? = nil,
+    method: PaymentMethod = .unspecified
+  ) {
+    self.policyID = policyID
+    self.dueDate = dueDate
+    self.due = due
+    self.receivedDate = receivedDate
+    self.received = received
+    self.method = method
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__customer__v1__premium_instalment__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Customer__V1__PremiumInstalment.self)
+    self.policyID = String(cField: c.pointee.policy_id)
+    if let inner = c.pointee.due_date { self.dueDate = CalendarDate(cMessage: inner) }
+    if let inner = c.pointee.due { self.due = Money(cMessage: inner) }
+    if let inner = c.pointee.received_date { self.receivedDate = CalendarDate(cMessage: inner) }
+    if let inner = c.pointee.received { self.received = Money(cMessage: inner) }
+    self.method = PaymentMethod(rawValue: Int32(truncatingIfNeeded: c.pointee.method.rawValue))
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Customer__V1__PremiumInstalment.self)
+    mainstay__customer__v1__premium_instalment__init(c)
+    if !self.policyID.isEmpty { c.pointee.policy_id = try arena.cString(self.policyID, field: "mainstay.customer.v1.PremiumInstalment.policy_id") }
+    if let inner = self.dueDate { c.pointee.due_date = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Type__Date.self) }
+    if let inner = self.due { c.pointee.due = try inner.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Platform__V1__Money.self) }
+    if let inner = self.receivedDate { c.pointee.received_date = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Type__Date.self) }
+    if let inner = self.received { c.pointee.received = try inner.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Platform__V1__Money.self) }
+    c.pointee.method = Mainstay__Customer__V1__PaymentMethod(rawValue: .init(truncatingIfNeeded: self.method.rawValue))
     return UnsafeMutableRawPointer(c)
   }
 }
@@ -629,6 +737,327 @@ public struct ImportPoliciesResponse: GeneratedMessage {
   }
 }
 
+/// One record of an import of premiums.
+public struct ImportPremiumRow: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.customer.v1.ImportPremiumRow"
+
+  /// Line in the file, from 1.
+  public var line: Int64 = 0
+
+  /// The policy's number in the source; a policy that is not there rejects the row.
+  public var policySourceKey: String = ""
+
+  /// The field `premium`.
+  public var premium: PremiumInstalment?
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    line: Int64 = 0,
+    policySourceKey: String = "",
+    premium: PremiumInstalment? = nil
+  ) {
+    self.line = line
+    self.policySourceKey = policySourceKey
+    self.premium = premium
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__customer__v1__import_premium_row__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Customer__V1__ImportPremiumRow.self)
+    self.line = c.pointee.line
+    self.policySourceKey = String(cField: c.pointee.policy_source_key)
+    if let inner = c.pointee.premium { self.premium = PremiumInstalment(cMessage: inner) }
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Customer__V1__ImportPremiumRow.self)
+    mainstay__customer__v1__import_premium_row__init(c)
+    c.pointee.line = self.line
+    if !self.policySourceKey.isEmpty { c.pointee.policy_source_key = try arena.cString(self.policySourceKey, field: "mainstay.customer.v1.ImportPremiumRow.policy_source_key") }
+    if let inner = self.premium { c.pointee.premium = try inner.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Customer__V1__PremiumInstalment.self) }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// A few hundred rows, committed together.
+public struct ImportPremiumsRequest: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.customer.v1.ImportPremiumsRequest"
+
+  /// Which source the policies come from. Required in each message.
+  public var source: String = ""
+
+  /// 1 to 1,000 rows.
+  public var rows: [ImportPremiumRow] = []
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    source: String = "",
+    rows: [ImportPremiumRow] = []
+  ) {
+    self.source = source
+    self.rows = rows
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__customer__v1__import_premiums_request__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Customer__V1__ImportPremiumsRequest.self)
+    self.source = String(cField: c.pointee.source)
+    if let list = c.pointee.rows {
+      self.rows.reserveCapacity(c.pointee.n_rows)
+      for index in 0..<c.pointee.n_rows {
+        if let inner = list[index] { self.rows.append(ImportPremiumRow(cMessage: inner)) }
+      }
+    }
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Customer__V1__ImportPremiumsRequest.self)
+    mainstay__customer__v1__import_premiums_request__init(c)
+    if !self.source.isEmpty { c.pointee.source = try arena.cString(self.source, field: "mainstay.customer.v1.ImportPremiumsRequest.source") }
+    if !self.rows.isEmpty {
+      let list = arena.allocate(UnsafeMutablePointer<Mainstay__Customer__V1__ImportPremiumRow>?.self, count: self.rows.count)
+      for (index, value) in self.rows.enumerated() {
+        (list + index).initialize(to: try value.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Customer__V1__ImportPremiumRow.self))
+      }
+      c.pointee.rows = list
+      c.pointee.n_rows = self.rows.count
+    }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// The fate of one request's rows: all that are not rejected are on disk.
+public struct ImportPremiumsResponse: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.customer.v1.ImportPremiumsResponse"
+
+  /// The field `created`.
+  public var created: Int64 = 0
+
+  /// The field `updated`.
+  public var updated: Int64 = 0
+
+  /// The field `unchanged`.
+  public var unchanged: Int64 = 0
+
+  /// The field `rejected`.
+  public var rejected: [RejectedRow] = []
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    created: Int64 = 0,
+    updated: Int64 = 0,
+    unchanged: Int64 = 0,
+    rejected: [RejectedRow] = []
+  ) {
+    self.created = created
+    self.updated = updated
+    self.unchanged = unchanged
+    self.rejected = rejected
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__customer__v1__import_premiums_response__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Customer__V1__ImportPremiumsResponse.self)
+    self.created = c.pointee.created
+    self.updated = c.pointee.updated
+    self.unchanged = c.pointee.unchanged
+    if let list = c.pointee.rejected {
+      self.rejected.reserveCapacity(c.pointee.n_rejected)
+      for index in 0..<c.pointee.n_rejected {
+        if let inner = list[index] { self.rejected.append(RejectedRow(cMessage: inner)) }
+      }
+    }
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Customer__V1__ImportPremiumsResponse.self)
+    mainstay__customer__v1__import_premiums_response__init(c)
+    c.pointee.created = self.created
+    c.pointee.updated = self.updated
+    c.pointee.unchanged = self.unchanged
+    if !self.rejected.isEmpty {
+      let list = arena.allocate(UnsafeMutablePointer<Mainstay__Customer__V1__RejectedRow>?.self, count: self.rejected.count)
+      for (index, value) in self.rejected.enumerated() {
+        (list + index).initialize(to: try value.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Customer__V1__RejectedRow.self))
+      }
+      c.pointee.rejected = list
+      c.pointee.n_rejected = self.rejected.count
+    }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// The message `mainstay.customer.v1.ListPremiumsRequest`.
+public struct ListPremiumsRequest: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.customer.v1.ListPremiumsRequest"
+
+  /// Required.
+  public var policyID: String = ""
+
+  /// At most 1,000; 0 means 50.
+  public var pageSize: Int32 = 0
+
+  /// The field `page_token`.
+  public var pageToken: String = ""
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    policyID: String = "",
+    pageSize: Int32 = 0,
+    pageToken: String = ""
+  ) {
+    self.policyID = policyID
+    self.pageSize = pageSize
+    self.pageToken = pageToken
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__customer__v1__list_premiums_request__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Customer__V1__ListPremiumsRequest.self)
+    self.policyID = String(cField: c.pointee.policy_id)
+    self.pageSize = c.pointee.page_size
+    self.pageToken = String(cField: c.pointee.page_token)
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Customer__V1__ListPremiumsRequest.self)
+    mainstay__customer__v1__list_premiums_request__init(c)
+    if !self.policyID.isEmpty { c.pointee.policy_id = try arena.cString(self.policyID, field: "mainstay.customer.v1.ListPremiumsRequest.policy_id") }
+    c.pointee.page_size = self.pageSize
+    if !self.pageToken.isEmpty { c.pointee.page_token = try arena.cString(self.pageToken, field: "mainstay.customer.v1.ListPremiumsRequest.page_token") }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// The message `mainstay.customer.v1.ListPremiumsResponse`.
+public struct ListPremiumsResponse: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.customer.v1.ListPremiumsResponse"
+
+  /// By due date.
+  public var premiums: [PremiumInstalment] = []
+
+  /// The field `next_page_token`.
+  public var nextPageToken: String = ""
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    premiums: [PremiumInstalment] = [],
+    nextPageToken: String = ""
+  ) {
+    self.premiums = premiums
+    self.nextPageToken = nextPageToken
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__customer__v1__list_premiums_response__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Customer__V1__ListPremiumsResponse.self)
+    if let list = c.pointee.premiums {
+      self.premiums.reserveCapacity(c.pointee.n_premiums)
+      for index in 0..<c.pointee.n_premiums {
+        if let inner = list[index] { self.premiums.append(PremiumInstalment(cMessage: inner)) }
+      }
+    }
+    self.nextPageToken = String(cField: c.pointee.next_page_token)
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Customer__V1__ListPremiumsResponse.self)
+    mainstay__customer__v1__list_premiums_response__init(c)
+    if !self.premiums.isEmpty {
+      let list = arena.allocate(UnsafeMutablePointer<Mainstay__Customer__V1__PremiumInstalment>?.self, count: self.premiums.count)
+      for (index, value) in self.premiums.enumerated() {
+        (list + index).initialize(to: try value.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Customer__V1__PremiumInstalment.self))
+      }
+      c.pointee.premiums = list
+      c.pointee.n_premiums = self.premiums.count
+    }
+    if !self.nextPageToken.isEmpty { c.pointee.next_page_token = try arena.cString(self.nextPageToken, field: "mainstay.customer.v1.ListPremiumsResponse.next_page_token") }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// Event: an instalment was recorded or changed. Its aggregate is POLICY_ID/DUE_DATE.
+public struct PremiumChanged: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.customer.v1.PremiumChanged"
+
+  /// The instalment after the change.
+  public var premium: PremiumInstalment?
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    premium: PremiumInstalment? = nil
+  ) {
+    self.premium = premium
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__customer__v1__premium_changed__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Customer__V1__PremiumChanged.self)
+    if let inner = c.pointee.premium { self.premium = PremiumInstalment(cMessage: inner) }
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Customer__V1__PremiumChanged.self)
+    mainstay__customer__v1__premium_changed__init(c)
+    if let inner = self.premium { c.pointee.premium = try inner.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Customer__V1__PremiumInstalment.self) }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
 /// Event: a policy was created or changed.
 public struct PolicyChanged: GeneratedMessage {
   /// Its name in the proto.
@@ -904,6 +1333,112 @@ public struct Channel: RawRepresentable, Hashable, Sendable {
   }
 }
 
+/// Why a contract ended.
+public struct EndCause: RawRepresentable, Hashable, Sendable {
+  /// The number on the wire.
+  public let rawValue: Int32
+
+  /// A value by number, known or not.
+  public init(rawValue: Int32) { self.rawValue = rawValue }
+
+  /// Not ended, or not known.
+  public static let unspecified = EndCause(rawValue: 0)
+  /// 退保
+  public static let surrender = EndCause(rawValue: 1)
+  /// Death of the insured.
+  public static let death = EndCause(rawValue: 2)
+  /// 满期
+  public static let maturity = EndCause(rawValue: 3)
+  /// End of the term without a benefit.
+  public static let expiry = EndCause(rawValue: 4)
+  /// 失效: premium unpaid, and not reinstated in time.
+  public static let lapse = EndCause(rawValue: 5)
+  /// The value `END_CAUSE_OTHER`.
+  public static let other = EndCause(rawValue: 6)
+
+  /// All values that the proto names.
+  public static let all: [EndCause] = [
+    .unspecified,
+    .surrender,
+    .death,
+    .maturity,
+    .expiry,
+    .lapse,
+    .other,
+  ]
+
+  /// The value of this name in the proto; nil if there is none.
+  public init?(name: String) {
+    switch name {
+    case "END_CAUSE_UNSPECIFIED": self = .unspecified
+    case "END_CAUSE_SURRENDER": self = .surrender
+    case "END_CAUSE_DEATH": self = .death
+    case "END_CAUSE_MATURITY": self = .maturity
+    case "END_CAUSE_EXPIRY": self = .expiry
+    case "END_CAUSE_LAPSE": self = .lapse
+    case "END_CAUSE_OTHER": self = .other
+    default: return nil
+    }
+  }
+
+  /// Its name in the proto; the number as text if it is not known.
+  public var name: String {
+    switch rawValue {
+    case 0: "END_CAUSE_UNSPECIFIED"
+    case 1: "END_CAUSE_SURRENDER"
+    case 2: "END_CAUSE_DEATH"
+    case 3: "END_CAUSE_MATURITY"
+    case 4: "END_CAUSE_EXPIRY"
+    case 5: "END_CAUSE_LAPSE"
+    case 6: "END_CAUSE_OTHER"
+    default: String(rawValue)
+    }
+  }
+}
+
+/// How an instalment was paid.
+public struct PaymentMethod: RawRepresentable, Hashable, Sendable {
+  /// The number on the wire.
+  public let rawValue: Int32
+
+  /// A value by number, known or not.
+  public init(rawValue: Int32) { self.rawValue = rawValue }
+
+  /// The value `PAYMENT_METHOD_UNSPECIFIED`.
+  public static let unspecified = PaymentMethod(rawValue: 0)
+  /// By the customer: cash, debit, card, transfer.
+  public static let cash = PaymentMethod(rawValue: 1)
+  /// 自动垫交: the insurer lent it from the policy's value. Not a payment where persistency is measured.
+  public static let automaticLoan = PaymentMethod(rawValue: 2)
+
+  /// All values that the proto names.
+  public static let all: [PaymentMethod] = [
+    .unspecified,
+    .cash,
+    .automaticLoan,
+  ]
+
+  /// The value of this name in the proto; nil if there is none.
+  public init?(name: String) {
+    switch name {
+    case "PAYMENT_METHOD_UNSPECIFIED": self = .unspecified
+    case "PAYMENT_METHOD_CASH": self = .cash
+    case "PAYMENT_METHOD_AUTOMATIC_LOAN": self = .automaticLoan
+    default: return nil
+    }
+  }
+
+  /// Its name in the proto; the number as text if it is not known.
+  public var name: String {
+    switch rawValue {
+    case 0: "PAYMENT_METHOD_UNSPECIFIED"
+    case 1: "PAYMENT_METHOD_CASH"
+    case 2: "PAYMENT_METHOD_AUTOMATIC_LOAN"
+    default: String(rawValue)
+    }
+  }
+}
+
 /// The methods of `mainstay.customer.v1.PolicyService` with their options.
 public enum PolicyServiceMethods {
   /// Records a policy. ALREADY_EXISTS if the source has the key.
@@ -942,6 +1477,21 @@ public enum PolicyServiceMethods {
       roles: ["data-steward"], dataClass: .internal, secondFactor: false, twoPerson: false),
     requestType: "mainstay.customer.v1.ImportPoliciesRequest", responseType: "mainstay.customer.v1.ImportPoliciesResponse")
 
+  /// Takes instalments of a source's policies in bulk; answered like ImportPolicies. A row for a due date that is there corrects
+  /// it.
+  public static let importPremiums = MethodDescriptor(
+    service: "mainstay.customer.v1.PolicyService", name: "ImportPremiums", kind: .bidirectional,
+    idempotency: .idempotent, permission: MethodPermission(
+      roles: ["data-steward"], dataClass: .internal, secondFactor: false, twoPerson: false),
+    requestType: "mainstay.customer.v1.ImportPremiumsRequest", responseType: "mainstay.customer.v1.ImportPremiumsResponse")
+
+  /// A policy's instalments page by page; NOT_FOUND if there is no such policy.
+  public static let listPremiums = MethodDescriptor(
+    service: "mainstay.customer.v1.PolicyService", name: "ListPremiums", kind: .unary,
+    idempotency: .noSideEffects, permission: MethodPermission(
+      roles: ["back-office", "agent", "service"], dataClass: .internal, secondFactor: false, twoPerson: false),
+    requestType: "mainstay.customer.v1.ListPremiumsRequest", responseType: "mainstay.customer.v1.ListPremiumsResponse")
+
   /// All of them, as declared.
   public static let all: [MethodDescriptor] = [
     createPolicy,
@@ -949,6 +1499,8 @@ public enum PolicyServiceMethods {
     listPolicies,
     changePolicyState,
     importPolicies,
+    importPremiums,
+    listPremiums,
   ]
 }
 
@@ -975,6 +1527,15 @@ public protocol PolicyServiceHandler: Sendable {
   func importPolicies(
     _ requests: RequestReader<ImportPoliciesRequest>, _ responses: ResponseWriter<ImportPoliciesResponse>, _ context: ServerContext
   ) async throws
+  /// Takes instalments of a source's policies in bulk; answered like ImportPolicies. A row for a due date that is there corrects
+  /// it.
+  func importPremiums(
+    _ requests: RequestReader<ImportPremiumsRequest>, _ responses: ResponseWriter<ImportPremiumsResponse>, _ context: ServerContext
+  ) async throws
+  /// A policy's instalments page by page; NOT_FOUND if there is no such policy.
+  func listPremiums(
+    _ request: ListPremiumsRequest, _ context: ServerContext
+  ) async throws -> ListPremiumsResponse
 }
 
 extension PolicyServiceHandler {
@@ -986,6 +1547,8 @@ extension PolicyServiceHandler {
       .unary(PolicyServiceMethods.listPolicies) { try await self.listPolicies($0, $1) },
       .unary(PolicyServiceMethods.changePolicyState) { try await self.changePolicyState($0, $1) },
       .bidirectional(PolicyServiceMethods.importPolicies) { try await self.importPolicies($0, $1, $2) },
+      .bidirectional(PolicyServiceMethods.importPremiums) { try await self.importPremiums($0, $1, $2) },
+      .unary(PolicyServiceMethods.listPremiums) { try await self.listPremiums($0, $1) },
     ]
   }
 }
@@ -1032,5 +1595,20 @@ public struct PolicyServiceClient: Sendable {
     options: CallOptions = .init()
   ) async throws -> StreamingCall<ImportPoliciesRequest, ImportPoliciesResponse> {
     try await channel.streaming(PolicyServiceMethods.importPolicies, options)
+  }
+
+  /// Takes instalments of a source's policies in bulk; answered like ImportPolicies. A row for a due date that is there corrects
+  /// it.
+  public func importPremiums(
+    options: CallOptions = .init()
+  ) async throws -> StreamingCall<ImportPremiumsRequest, ImportPremiumsResponse> {
+    try await channel.streaming(PolicyServiceMethods.importPremiums, options)
+  }
+
+  /// A policy's instalments page by page; NOT_FOUND if there is no such policy.
+  public func listPremiums(
+    _ request: ListPremiumsRequest, options: CallOptions = .init()
+  ) async throws -> ListPremiumsResponse {
+    try await channel.unary(PolicyServiceMethods.listPremiums, request, options)
   }
 }

@@ -26,7 +26,19 @@ public struct PolicyFacts: Hashable, Sendable {
   public var observedUntil: CivilDate?
   /// At most 32.
   public var attributes: [SourceAttribute]
+  /// Who sold it, as the source names the agent; at most 64 characters.
+  public var agentID = ""
+  /// Through which partner, as the source names it; at most 64 characters.
+  public var partnerID = ""
+  /// Branch that sold it, as the source names it; at most 64 characters.
+  public var branchID = ""
+  /// Why it ended; nil while it stands, or if not known.
+  public var endCause: EndCause?
+  /// Time from issue to the end or the end of observation in millionths of a month; 0 if only the dates tell.
+  public var observedMicromonths: Int64 = 0
 
+  /// Longest `observedMicromonths`: 2,400 months.
+  public static let maximumObservedMicromonths: Int64 = 2_400_000_000
   /// Facts as they came from outside; `validate` says whether they may be kept.
   public init(
     reference: SourceReference, policyholderKey: String = "", productCode: String, channel: Channel? = nil,
@@ -86,4 +98,20 @@ public enum PremiumFrequency: Int, Sendable {
   case infraAnnual = 6
   /// Less often than yearly or irregular.
   case other = 7
+}
+
+/// Why a contract ended; the numbers are the proto's.
+public enum EndCause: Int, Sendable {
+  /// 退保
+  case surrender = 1
+  /// Of the insured.
+  case death = 2
+  /// 满期
+  case maturity = 3
+  /// End of the term without a benefit.
+  case expiry = 4
+  /// 失效: premium unpaid, and not reinstated in time.
+  case lapse = 5
+  /// Any other.
+  case other = 6
 }

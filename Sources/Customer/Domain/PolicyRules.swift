@@ -12,6 +12,15 @@ extension PolicyFacts {
     NothingBeforeIssue.check(endDate, "end_date", issueDate: issueDate, into: &faults)
     NothingBeforeIssue.check(observedUntil, "observed_until_date", issueDate: issueDate, into: &faults)
     SourceAttribute.check(attributes, "attributes", into: &faults)
+    faults.check(agentID, length: 0...64, "agent_id")
+    faults.check(partnerID, length: 0...64, "partner_id")
+    faults.check(branchID, length: 0...64, "branch_id")
+    if endCause != nil, !state.isFinal {
+      faults.add("end_cause", "is given, and the state \(state.name) does not end the contract")
+    }
+    if !(0...PolicyFacts.maximumObservedMicromonths).contains(observedMicromonths) {
+      faults.add("observed_duration_micromonths", "must be 0 to \(PolicyFacts.maximumObservedMicromonths)")
+    }
   }
 
   /// The facts after a change of state by hand. A state that ends the contract ends it on the effective date.
@@ -23,6 +32,9 @@ extension PolicyFacts {
     var result = self
     result.state = state
     result.endDate = state.isFinal ? effective : nil
+    result.endCause = state.endCause
+    // What the source knew of the duration was from before.
+    result.observedMicromonths = 0
     return result
   }
 

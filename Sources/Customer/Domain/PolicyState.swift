@@ -42,6 +42,16 @@ public enum PolicyState: Int, CaseIterable, Sendable {
   /// Whether the contract has ended for good.
   public var isFinal: Bool { successors.isEmpty }
 
+  /// The cause that the state alone tells of; nil if the contract stands or may have ended for several.
+  var endCause: EndCause? {
+    switch self {
+    case .surrendered: .surrender
+    case .matured: .maturity
+    case .expired: .expiry
+    default: nil
+    }
+  }
+
   /// Whether a policy may be recorded in this state by hand. An import mirrors another system and may begin in any state.
   public var isInitial: Bool { self == .proposed || self == .inHesitation || self == .inForce }
 

@@ -53,6 +53,16 @@ enum CustomerSchema {
         "CREATE INDEX policy_by_source_and_id ON policy (source, policy_id)",
       ]
     },
+    migration(version: 4, name: "premiums") { keyed in
+      [
+        // payload is a mainstay.customer.v1.PremiumInstalment without its policy_id.
+        """
+        CREATE TABLE premium (
+          policy_id TEXT NOT NULL, due_date TEXT NOT NULL, version INTEGER NOT NULL, payload BLOB NOT NULL,
+          PRIMARY KEY (policy_id, due_date)) \(keyed)
+        """
+      ]
+    },
   ]
 
   /// One migration for both databases: on SQLite a table is kept in the order of its primary key, so that a lookup by it goes

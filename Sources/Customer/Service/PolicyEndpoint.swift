@@ -7,11 +7,13 @@ struct PolicyEndpoint: PolicyServiceHandler {
   let commands: PolicyCommands
   let repository: PolicyRepository
   let bulk: PolicyImport
+  let premiums: PremiumImport
 
   init(environment: Environment) {
     commands = PolicyCommands(environment: environment)
     repository = PolicyRepository(database: environment.database)
     bulk = PolicyImport(environment: environment)
+    premiums = PremiumImport(environment: environment)
   }
 
   func createPolicy(_ request: CreatePolicyRequest, _ context: ServerContext) async throws -> Policy {
@@ -48,6 +50,32 @@ struct PolicyEndpoint: PolicyServiceHandler {
     while let request = try await requests.next() {
       try await responses.write(try await bulk.take(request, context))
     }
+  }
+}
+
+extension PolicyEndpoint {
+  func importPremiums(
+    _ requests: RequestReader<ImportPremiumsRequest>, _ responses: ResponseWriter<ImportPremiumsResponse>,
+    _ context: ServerContext
+  ) async throws {
+    responses.sendHeaders()
+    while let request = try await requests.next() {
+      try await responses.write(try await premiums.take(request, context))
+    }
+  }
+
+  func listPremiums(_ request: ListPremiumsRequest, _ context: ServerContext) async throws -> ListPremiumsResponse {
+    let id = try PolicyID.named(request.policyID, "policy_id")
+    guard try await repository.policy(id) != nil else { throw RPCError.noPolicy(id.description) }
+    let page = try PageRequest(
+      size: request.pageSize, token: request.pageToken, standard: 50, maximum: 1_000,
+      query: ["premiums", request.policyID])
+    let records = try await PremiumRepository(database: repository.database).premiums(
+      policy: id, after: try page.textPlace(), limit: page.size + 1)
+    let cut = page.cut(records) { $0.payload.count }
+    return ListPremiumsResponse(
+      premiums: try cut.items.map { try $0.message() },
+      nextPageToken: cut.hasMore ? page.token(after: cut.items.last?.dueDate.description ?? "") : "")
   }
 }
 

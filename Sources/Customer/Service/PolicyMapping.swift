@@ -27,6 +27,10 @@ extension PolicyFacts {
       endDate: CivilDate.read(policy.endDate, "end_date", faults: &faults),
       observedUntil: CivilDate.read(policy.observedUntilDate, "observed_until_date", faults: &faults),
       attributes: policy.attributes.map { CustomerDomain.SourceAttribute($0) })
+    (agentID, partnerID, branchID) = (policy.agentID, policy.partnerID, policy.branchID)
+    endCause = CustomerDomain.EndCause(rawValue: Int(policy.endCause.rawValue))
+    if endCause == nil, policy.endCause != .unspecified { faults.add("end_cause", "is not known") }
+    observedMicromonths = policy.observedDurationMicromonths
   }
 }
 
@@ -44,7 +48,7 @@ extension CustomerDomain.PolicyState {
 
 extension Core.Money {
   /// The amount that a message names; notes one without a proper currency.
-  fileprivate static func read(_ money: API.Money?, _ path: String, faults: inout ViolationList) -> Core.Money? {
+  static func read(_ money: API.Money?, _ path: String, faults: inout ViolationList) -> Core.Money? {
     guard let money else { return nil }
     let amount = Core.Money(minorUnits: money.minorUnits, currencyCode: money.currencyCode)
     if amount == nil {
@@ -52,6 +56,11 @@ extension Core.Money {
     }
     return amount
   }
+}
+
+extension API.Money {
+  /// An amount on the wire.
+  init(_ amount: Core.Money) { self.init(currencyCode: amount.currencyCode, minorUnits: amount.minorUnits) }
 }
 
 extension API.PolicyState {
@@ -62,17 +71,16 @@ extension API.PolicyState {
 extension Policy {
   /// The facts as a message without ids, etag and times: what is stored, and what two records are compared by.
   init(_ facts: PolicyFacts) {
-    func money(_ amount: Core.Money?) -> API.Money? {
-      amount.map { API.Money(currencyCode: $0.currencyCode, minorUnits: $0.minorUnits) }
-    }
     self.init(
       source: facts.reference.source, sourceKey: facts.reference.key, policyholderSourceKey: facts.policyholderKey,
       productCode: facts.productCode, channel: API.Channel(rawValue: Int32(facts.channel?.rawValue ?? 0)),
-      state: API.PolicyState(facts.state), annualPremium: money(facts.annualPremium),
+      state: API.PolicyState(facts.state), annualPremium: facts.annualPremium.map { API.Money($0) },
       premiumFrequency: API.PremiumFrequency(rawValue: Int32(facts.premiumFrequency?.rawValue ?? 0)),
-      sumAssured: money(facts.sumAssured), issueDate: CalendarDate(facts.issueDate),
+      sumAssured: facts.sumAssured.map { API.Money($0) }, issueDate: CalendarDate(facts.issueDate),
       endDate: facts.endDate.map { CalendarDate($0) },
       observedUntilDate: facts.observedUntil.map { CalendarDate($0) },
-      attributes: facts.attributes.map { API.SourceAttribute($0) })
+      attributes: facts.attributes.map { API.SourceAttribute($0) }, agentID: facts.agentID, partnerID: facts.partnerID,
+      branchID: facts.branchID, endCause: API.EndCause(rawValue: Int32(facts.endCause?.rawValue ?? 0)),
+      observedDurationMicromonths: facts.observedMicromonths)
   }
 }

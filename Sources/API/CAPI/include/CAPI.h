@@ -22,6 +22,7 @@
 #include "mainstay/customer/v1/policy_service.pb-c.h"
 #include "mainstay/partner/v1/partner_service.pb-c.h"
 #include "mainstay/platform/v1/events.pb-c.h"
+#include "mainstay/reporting/v1/reporting_service.pb-c.h"
 
 // The whole FileDescriptorSet, with custom options and without comments.
 const unsigned char *capi_descriptor_set(void);
@@ -313,6 +314,9 @@ static inline const void *mainstay__platform__v1__money__descriptor_pointer(void
 static inline const void *mainstay__customer__v1__policy__descriptor_pointer(void) {
   return &mainstay__customer__v1__policy__descriptor;
 }
+static inline const void *mainstay__customer__v1__premium_instalment__descriptor_pointer(void) {
+  return &mainstay__customer__v1__premium_instalment__descriptor;
+}
 static inline const void *mainstay__customer__v1__create_policy_request__descriptor_pointer(void) {
   return &mainstay__customer__v1__create_policy_request__descriptor;
 }
@@ -336,6 +340,24 @@ static inline const void *mainstay__customer__v1__import_policies_request__descr
 }
 static inline const void *mainstay__customer__v1__import_policies_response__descriptor_pointer(void) {
   return &mainstay__customer__v1__import_policies_response__descriptor;
+}
+static inline const void *mainstay__customer__v1__import_premium_row__descriptor_pointer(void) {
+  return &mainstay__customer__v1__import_premium_row__descriptor;
+}
+static inline const void *mainstay__customer__v1__import_premiums_request__descriptor_pointer(void) {
+  return &mainstay__customer__v1__import_premiums_request__descriptor;
+}
+static inline const void *mainstay__customer__v1__import_premiums_response__descriptor_pointer(void) {
+  return &mainstay__customer__v1__import_premiums_response__descriptor;
+}
+static inline const void *mainstay__customer__v1__list_premiums_request__descriptor_pointer(void) {
+  return &mainstay__customer__v1__list_premiums_request__descriptor;
+}
+static inline const void *mainstay__customer__v1__list_premiums_response__descriptor_pointer(void) {
+  return &mainstay__customer__v1__list_premiums_response__descriptor;
+}
+static inline const void *mainstay__customer__v1__premium_changed__descriptor_pointer(void) {
+  return &mainstay__customer__v1__premium_changed__descriptor;
 }
 static inline const void *mainstay__customer__v1__policy_changed__descriptor_pointer(void) {
   return &mainstay__customer__v1__policy_changed__descriptor;
@@ -399,6 +421,45 @@ static inline const void *mainstay__platform__v1__subscribe_request__descriptor_
 }
 static inline const void *mainstay__platform__v1__subscribe_response__descriptor_pointer(void) {
   return &mainstay__platform__v1__subscribe_response__descriptor;
+}
+static inline const void *mainstay__reporting__v1__list_reports_request__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__list_reports_request__descriptor;
+}
+static inline const void *mainstay__reporting__v1__report_description__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__report_description__descriptor;
+}
+static inline const void *mainstay__reporting__v1__list_reports_response__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__list_reports_response__descriptor;
+}
+static inline const void *mainstay__reporting__v1__run_report_request__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__run_report_request__descriptor;
+}
+static inline const void *mainstay__reporting__v1__report_column__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__report_column__descriptor;
+}
+static inline const void *mainstay__reporting__v1__report_cell__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__report_cell__descriptor;
+}
+static inline const void *mainstay__reporting__v1__report_row__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__report_row__descriptor;
+}
+static inline const void *mainstay__reporting__v1__run_report_response__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__run_report_response__descriptor;
+}
+static inline const void *mainstay__reporting__v1__rebuild_reports_request__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__rebuild_reports_request__descriptor;
+}
+static inline const void *mainstay__reporting__v1__rebuild_reports_response__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__rebuild_reports_response__descriptor;
+}
+static inline const void *mainstay__reporting__v1__get_lag_request__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__get_lag_request__descriptor;
+}
+static inline const void *mainstay__reporting__v1__get_lag_response__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__get_lag_response__descriptor;
+}
+static inline const void *mainstay__reporting__v1__source_lag__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__source_lag__descriptor;
 }
 
 #endif

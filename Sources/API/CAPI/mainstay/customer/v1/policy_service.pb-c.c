@@ -52,6 +52,51 @@ void   mainstay__customer__v1__policy__free_unpacked
   assert(message->base.descriptor == &mainstay__customer__v1__policy__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mainstay__customer__v1__premium_instalment__init
+                     (Mainstay__Customer__V1__PremiumInstalment         *message)
+{
+  static const Mainstay__Customer__V1__PremiumInstalment init_value = MAINSTAY__CUSTOMER__V1__PREMIUM_INSTALMENT__INIT;
+  *message = init_value;
+}
+size_t mainstay__customer__v1__premium_instalment__get_packed_size
+                     (const Mainstay__Customer__V1__PremiumInstalment *message)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_instalment__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__customer__v1__premium_instalment__pack
+                     (const Mainstay__Customer__V1__PremiumInstalment *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_instalment__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__customer__v1__premium_instalment__pack_to_buffer
+                     (const Mainstay__Customer__V1__PremiumInstalment *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_instalment__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Customer__V1__PremiumInstalment *
+       mainstay__customer__v1__premium_instalment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Customer__V1__PremiumInstalment *)
+     protobuf_c_message_unpack (&mainstay__customer__v1__premium_instalment__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__customer__v1__premium_instalment__free_unpacked
+                     (Mainstay__Customer__V1__PremiumInstalment *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_instalment__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mainstay__customer__v1__create_policy_request__init
                      (Mainstay__Customer__V1__CreatePolicyRequest         *message)
 {
@@ -412,6 +457,276 @@ void   mainstay__customer__v1__import_policies_response__free_unpacked
   assert(message->base.descriptor == &mainstay__customer__v1__import_policies_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mainstay__customer__v1__import_premium_row__init
+                     (Mainstay__Customer__V1__ImportPremiumRow         *message)
+{
+  static const Mainstay__Customer__V1__ImportPremiumRow init_value = MAINSTAY__CUSTOMER__V1__IMPORT_PREMIUM_ROW__INIT;
+  *message = init_value;
+}
+size_t mainstay__customer__v1__import_premium_row__get_packed_size
+                     (const Mainstay__Customer__V1__ImportPremiumRow *message)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premium_row__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__customer__v1__import_premium_row__pack
+                     (const Mainstay__Customer__V1__ImportPremiumRow *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premium_row__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__customer__v1__import_premium_row__pack_to_buffer
+                     (const Mainstay__Customer__V1__ImportPremiumRow *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premium_row__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Customer__V1__ImportPremiumRow *
+       mainstay__customer__v1__import_premium_row__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Customer__V1__ImportPremiumRow *)
+     protobuf_c_message_unpack (&mainstay__customer__v1__import_premium_row__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__customer__v1__import_premium_row__free_unpacked
+                     (Mainstay__Customer__V1__ImportPremiumRow *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premium_row__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mainstay__customer__v1__import_premiums_request__init
+                     (Mainstay__Customer__V1__ImportPremiumsRequest         *message)
+{
+  static const Mainstay__Customer__V1__ImportPremiumsRequest init_value = MAINSTAY__CUSTOMER__V1__IMPORT_PREMIUMS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t mainstay__customer__v1__import_premiums_request__get_packed_size
+                     (const Mainstay__Customer__V1__ImportPremiumsRequest *message)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__customer__v1__import_premiums_request__pack
+                     (const Mainstay__Customer__V1__ImportPremiumsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__customer__v1__import_premiums_request__pack_to_buffer
+                     (const Mainstay__Customer__V1__ImportPremiumsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Customer__V1__ImportPremiumsRequest *
+       mainstay__customer__v1__import_premiums_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Customer__V1__ImportPremiumsRequest *)
+     protobuf_c_message_unpack (&mainstay__customer__v1__import_premiums_request__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__customer__v1__import_premiums_request__free_unpacked
+                     (Mainstay__Customer__V1__ImportPremiumsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mainstay__customer__v1__import_premiums_response__init
+                     (Mainstay__Customer__V1__ImportPremiumsResponse         *message)
+{
+  static const Mainstay__Customer__V1__ImportPremiumsResponse init_value = MAINSTAY__CUSTOMER__V1__IMPORT_PREMIUMS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t mainstay__customer__v1__import_premiums_response__get_packed_size
+                     (const Mainstay__Customer__V1__ImportPremiumsResponse *message)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__customer__v1__import_premiums_response__pack
+                     (const Mainstay__Customer__V1__ImportPremiumsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__customer__v1__import_premiums_response__pack_to_buffer
+                     (const Mainstay__Customer__V1__ImportPremiumsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Customer__V1__ImportPremiumsResponse *
+       mainstay__customer__v1__import_premiums_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Customer__V1__ImportPremiumsResponse *)
+     protobuf_c_message_unpack (&mainstay__customer__v1__import_premiums_response__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__customer__v1__import_premiums_response__free_unpacked
+                     (Mainstay__Customer__V1__ImportPremiumsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__customer__v1__import_premiums_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mainstay__customer__v1__list_premiums_request__init
+                     (Mainstay__Customer__V1__ListPremiumsRequest         *message)
+{
+  static const Mainstay__Customer__V1__ListPremiumsRequest init_value = MAINSTAY__CUSTOMER__V1__LIST_PREMIUMS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t mainstay__customer__v1__list_premiums_request__get_packed_size
+                     (const Mainstay__Customer__V1__ListPremiumsRequest *message)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__customer__v1__list_premiums_request__pack
+                     (const Mainstay__Customer__V1__ListPremiumsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__customer__v1__list_premiums_request__pack_to_buffer
+                     (const Mainstay__Customer__V1__ListPremiumsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Customer__V1__ListPremiumsRequest *
+       mainstay__customer__v1__list_premiums_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Customer__V1__ListPremiumsRequest *)
+     protobuf_c_message_unpack (&mainstay__customer__v1__list_premiums_request__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__customer__v1__list_premiums_request__free_unpacked
+                     (Mainstay__Customer__V1__ListPremiumsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mainstay__customer__v1__list_premiums_response__init
+                     (Mainstay__Customer__V1__ListPremiumsResponse         *message)
+{
+  static const Mainstay__Customer__V1__ListPremiumsResponse init_value = MAINSTAY__CUSTOMER__V1__LIST_PREMIUMS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t mainstay__customer__v1__list_premiums_response__get_packed_size
+                     (const Mainstay__Customer__V1__ListPremiumsResponse *message)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__customer__v1__list_premiums_response__pack
+                     (const Mainstay__Customer__V1__ListPremiumsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__customer__v1__list_premiums_response__pack_to_buffer
+                     (const Mainstay__Customer__V1__ListPremiumsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Customer__V1__ListPremiumsResponse *
+       mainstay__customer__v1__list_premiums_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Customer__V1__ListPremiumsResponse *)
+     protobuf_c_message_unpack (&mainstay__customer__v1__list_premiums_response__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__customer__v1__list_premiums_response__free_unpacked
+                     (Mainstay__Customer__V1__ListPremiumsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__customer__v1__list_premiums_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mainstay__customer__v1__premium_changed__init
+                     (Mainstay__Customer__V1__PremiumChanged         *message)
+{
+  static const Mainstay__Customer__V1__PremiumChanged init_value = MAINSTAY__CUSTOMER__V1__PREMIUM_CHANGED__INIT;
+  *message = init_value;
+}
+size_t mainstay__customer__v1__premium_changed__get_packed_size
+                     (const Mainstay__Customer__V1__PremiumChanged *message)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_changed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__customer__v1__premium_changed__pack
+                     (const Mainstay__Customer__V1__PremiumChanged *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_changed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__customer__v1__premium_changed__pack_to_buffer
+                     (const Mainstay__Customer__V1__PremiumChanged *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_changed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Customer__V1__PremiumChanged *
+       mainstay__customer__v1__premium_changed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Customer__V1__PremiumChanged *)
+     protobuf_c_message_unpack (&mainstay__customer__v1__premium_changed__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__customer__v1__premium_changed__free_unpacked
+                     (Mainstay__Customer__V1__PremiumChanged *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__customer__v1__premium_changed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mainstay__customer__v1__policy_changed__init
                      (Mainstay__Customer__V1__PolicyChanged         *message)
 {
@@ -457,7 +772,7 @@ void   mainstay__customer__v1__policy_changed__free_unpacked
   assert(message->base.descriptor == &mainstay__customer__v1__policy_changed__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor mainstay__customer__v1__policy__field_descriptors[18] =
+static const ProtobufCFieldDescriptor mainstay__customer__v1__policy__field_descriptors[23] =
 {
   {
     "policy_id",
@@ -675,16 +990,81 @@ static const ProtobufCFieldDescriptor mainstay__customer__v1__policy__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "agent_id",
+    19,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__Policy, agent_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "partner_id",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__Policy, partner_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "branch_id",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__Policy, branch_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_cause",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__Policy, end_cause),
+    &mainstay__customer__v1__end_cause__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "observed_duration_micromonths",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__Policy, observed_duration_micromonths),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mainstay__customer__v1__policy__field_indices_by_name[] = {
+  18,   /* field[18] = agent_id */
   8,   /* field[8] = annual_premium */
   14,   /* field[14] = attributes */
+  20,   /* field[20] = branch_id */
   6,   /* field[6] = channel */
   16,   /* field[16] = create_time */
+  21,   /* field[21] = end_cause */
   12,   /* field[12] = end_date */
   15,   /* field[15] = etag */
   11,   /* field[11] = issue_date */
+  22,   /* field[22] = observed_duration_micromonths */
   13,   /* field[13] = observed_until_date */
+  19,   /* field[19] = partner_id */
   0,   /* field[0] = policy_id */
   3,   /* field[3] = policyholder_party_id */
   4,   /* field[4] = policyholder_source_key */
@@ -699,7 +1079,7 @@ static const unsigned mainstay__customer__v1__policy__field_indices_by_name[] = 
 static const ProtobufCIntRange mainstay__customer__v1__policy__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 0, 23 }
 };
 const ProtobufCMessageDescriptor mainstay__customer__v1__policy__descriptor =
 {
@@ -709,11 +1089,114 @@ const ProtobufCMessageDescriptor mainstay__customer__v1__policy__descriptor =
   "Mainstay__Customer__V1__Policy",
   "mainstay.customer.v1",
   sizeof(Mainstay__Customer__V1__Policy),
-  18,
+  23,
   mainstay__customer__v1__policy__field_descriptors,
   mainstay__customer__v1__policy__field_indices_by_name,
   1,  mainstay__customer__v1__policy__number_ranges,
   (ProtobufCMessageInit) mainstay__customer__v1__policy__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__customer__v1__premium_instalment__field_descriptors[6] =
+{
+  {
+    "policy_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__PremiumInstalment, policy_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "due_date",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__PremiumInstalment, due_date),
+    &google__type__date__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "due",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__PremiumInstalment, due),
+    &mainstay__platform__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "received_date",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__PremiumInstalment, received_date),
+    &google__type__date__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "received",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__PremiumInstalment, received),
+    &mainstay__platform__v1__money__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "method",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__PremiumInstalment, method),
+    &mainstay__customer__v1__payment_method__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__customer__v1__premium_instalment__field_indices_by_name[] = {
+  2,   /* field[2] = due */
+  1,   /* field[1] = due_date */
+  5,   /* field[5] = method */
+  0,   /* field[0] = policy_id */
+  4,   /* field[4] = received */
+  3,   /* field[3] = received_date */
+};
+static const ProtobufCIntRange mainstay__customer__v1__premium_instalment__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor mainstay__customer__v1__premium_instalment__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.PremiumInstalment",
+  "PremiumInstalment",
+  "Mainstay__Customer__V1__PremiumInstalment",
+  "mainstay.customer.v1",
+  sizeof(Mainstay__Customer__V1__PremiumInstalment),
+  6,
+  mainstay__customer__v1__premium_instalment__field_descriptors,
+  mainstay__customer__v1__premium_instalment__field_indices_by_name,
+  1,  mainstay__customer__v1__premium_instalment__number_ranges,
+  (ProtobufCMessageInit) mainstay__customer__v1__premium_instalment__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor mainstay__customer__v1__create_policy_request__field_descriptors[3] =
@@ -1254,6 +1737,351 @@ const ProtobufCMessageDescriptor mainstay__customer__v1__import_policies_respons
   (ProtobufCMessageInit) mainstay__customer__v1__import_policies_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor mainstay__customer__v1__import_premium_row__field_descriptors[3] =
+{
+  {
+    "line",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ImportPremiumRow, line),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "policy_source_key",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ImportPremiumRow, policy_source_key),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "premium",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ImportPremiumRow, premium),
+    &mainstay__customer__v1__premium_instalment__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__customer__v1__import_premium_row__field_indices_by_name[] = {
+  0,   /* field[0] = line */
+  1,   /* field[1] = policy_source_key */
+  2,   /* field[2] = premium */
+};
+static const ProtobufCIntRange mainstay__customer__v1__import_premium_row__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mainstay__customer__v1__import_premium_row__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.ImportPremiumRow",
+  "ImportPremiumRow",
+  "Mainstay__Customer__V1__ImportPremiumRow",
+  "mainstay.customer.v1",
+  sizeof(Mainstay__Customer__V1__ImportPremiumRow),
+  3,
+  mainstay__customer__v1__import_premium_row__field_descriptors,
+  mainstay__customer__v1__import_premium_row__field_indices_by_name,
+  1,  mainstay__customer__v1__import_premium_row__number_ranges,
+  (ProtobufCMessageInit) mainstay__customer__v1__import_premium_row__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__customer__v1__import_premiums_request__field_descriptors[2] =
+{
+  {
+    "source",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ImportPremiumsRequest, source),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rows",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mainstay__Customer__V1__ImportPremiumsRequest, n_rows),
+    offsetof(Mainstay__Customer__V1__ImportPremiumsRequest, rows),
+    &mainstay__customer__v1__import_premium_row__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__customer__v1__import_premiums_request__field_indices_by_name[] = {
+  1,   /* field[1] = rows */
+  0,   /* field[0] = source */
+};
+static const ProtobufCIntRange mainstay__customer__v1__import_premiums_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mainstay__customer__v1__import_premiums_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.ImportPremiumsRequest",
+  "ImportPremiumsRequest",
+  "Mainstay__Customer__V1__ImportPremiumsRequest",
+  "mainstay.customer.v1",
+  sizeof(Mainstay__Customer__V1__ImportPremiumsRequest),
+  2,
+  mainstay__customer__v1__import_premiums_request__field_descriptors,
+  mainstay__customer__v1__import_premiums_request__field_indices_by_name,
+  1,  mainstay__customer__v1__import_premiums_request__number_ranges,
+  (ProtobufCMessageInit) mainstay__customer__v1__import_premiums_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__customer__v1__import_premiums_response__field_descriptors[4] =
+{
+  {
+    "created",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ImportPremiumsResponse, created),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "updated",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ImportPremiumsResponse, updated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unchanged",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ImportPremiumsResponse, unchanged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rejected",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mainstay__Customer__V1__ImportPremiumsResponse, n_rejected),
+    offsetof(Mainstay__Customer__V1__ImportPremiumsResponse, rejected),
+    &mainstay__customer__v1__rejected_row__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__customer__v1__import_premiums_response__field_indices_by_name[] = {
+  0,   /* field[0] = created */
+  3,   /* field[3] = rejected */
+  2,   /* field[2] = unchanged */
+  1,   /* field[1] = updated */
+};
+static const ProtobufCIntRange mainstay__customer__v1__import_premiums_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor mainstay__customer__v1__import_premiums_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.ImportPremiumsResponse",
+  "ImportPremiumsResponse",
+  "Mainstay__Customer__V1__ImportPremiumsResponse",
+  "mainstay.customer.v1",
+  sizeof(Mainstay__Customer__V1__ImportPremiumsResponse),
+  4,
+  mainstay__customer__v1__import_premiums_response__field_descriptors,
+  mainstay__customer__v1__import_premiums_response__field_indices_by_name,
+  1,  mainstay__customer__v1__import_premiums_response__number_ranges,
+  (ProtobufCMessageInit) mainstay__customer__v1__import_premiums_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__customer__v1__list_premiums_request__field_descriptors[3] =
+{
+  {
+    "policy_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ListPremiumsRequest, policy_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ListPremiumsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ListPremiumsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__customer__v1__list_premiums_request__field_indices_by_name[] = {
+  1,   /* field[1] = page_size */
+  2,   /* field[2] = page_token */
+  0,   /* field[0] = policy_id */
+};
+static const ProtobufCIntRange mainstay__customer__v1__list_premiums_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor mainstay__customer__v1__list_premiums_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.ListPremiumsRequest",
+  "ListPremiumsRequest",
+  "Mainstay__Customer__V1__ListPremiumsRequest",
+  "mainstay.customer.v1",
+  sizeof(Mainstay__Customer__V1__ListPremiumsRequest),
+  3,
+  mainstay__customer__v1__list_premiums_request__field_descriptors,
+  mainstay__customer__v1__list_premiums_request__field_indices_by_name,
+  1,  mainstay__customer__v1__list_premiums_request__number_ranges,
+  (ProtobufCMessageInit) mainstay__customer__v1__list_premiums_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__customer__v1__list_premiums_response__field_descriptors[2] =
+{
+  {
+    "premiums",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mainstay__Customer__V1__ListPremiumsResponse, n_premiums),
+    offsetof(Mainstay__Customer__V1__ListPremiumsResponse, premiums),
+    &mainstay__customer__v1__premium_instalment__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__ListPremiumsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__customer__v1__list_premiums_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = premiums */
+};
+static const ProtobufCIntRange mainstay__customer__v1__list_premiums_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mainstay__customer__v1__list_premiums_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.ListPremiumsResponse",
+  "ListPremiumsResponse",
+  "Mainstay__Customer__V1__ListPremiumsResponse",
+  "mainstay.customer.v1",
+  sizeof(Mainstay__Customer__V1__ListPremiumsResponse),
+  2,
+  mainstay__customer__v1__list_premiums_response__field_descriptors,
+  mainstay__customer__v1__list_premiums_response__field_indices_by_name,
+  1,  mainstay__customer__v1__list_premiums_response__number_ranges,
+  (ProtobufCMessageInit) mainstay__customer__v1__list_premiums_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__customer__v1__premium_changed__field_descriptors[1] =
+{
+  {
+    "premium",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Customer__V1__PremiumChanged, premium),
+    &mainstay__customer__v1__premium_instalment__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__customer__v1__premium_changed__field_indices_by_name[] = {
+  0,   /* field[0] = premium */
+};
+static const ProtobufCIntRange mainstay__customer__v1__premium_changed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor mainstay__customer__v1__premium_changed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.PremiumChanged",
+  "PremiumChanged",
+  "Mainstay__Customer__V1__PremiumChanged",
+  "mainstay.customer.v1",
+  sizeof(Mainstay__Customer__V1__PremiumChanged),
+  1,
+  mainstay__customer__v1__premium_changed__field_descriptors,
+  mainstay__customer__v1__premium_changed__field_indices_by_name,
+  1,  mainstay__customer__v1__premium_changed__number_ranges,
+  (ProtobufCMessageInit) mainstay__customer__v1__premium_changed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor mainstay__customer__v1__policy_changed__field_descriptors[3] =
 {
   {
@@ -1446,20 +2274,92 @@ const ProtobufCEnumDescriptor mainstay__customer__v1__channel__descriptor =
   mainstay__customer__v1__channel__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor mainstay__customer__v1__policy_service__method_descriptors[5] =
+static const ProtobufCEnumValue mainstay__customer__v1__end_cause__enum_values_by_number[7] =
+{
+  { "END_CAUSE_UNSPECIFIED", "MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_UNSPECIFIED", 0 },
+  { "END_CAUSE_SURRENDER", "MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_SURRENDER", 1 },
+  { "END_CAUSE_DEATH", "MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_DEATH", 2 },
+  { "END_CAUSE_MATURITY", "MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_MATURITY", 3 },
+  { "END_CAUSE_EXPIRY", "MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_EXPIRY", 4 },
+  { "END_CAUSE_LAPSE", "MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_LAPSE", 5 },
+  { "END_CAUSE_OTHER", "MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_OTHER", 6 },
+};
+static const ProtobufCIntRange mainstay__customer__v1__end_cause__value_ranges[] = {
+{0, 0},{0, 7}
+};
+static const ProtobufCEnumValueIndex mainstay__customer__v1__end_cause__enum_values_by_name[7] =
+{
+  { "END_CAUSE_DEATH", 2 },
+  { "END_CAUSE_EXPIRY", 4 },
+  { "END_CAUSE_LAPSE", 5 },
+  { "END_CAUSE_MATURITY", 3 },
+  { "END_CAUSE_OTHER", 6 },
+  { "END_CAUSE_SURRENDER", 1 },
+  { "END_CAUSE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor mainstay__customer__v1__end_cause__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.EndCause",
+  "EndCause",
+  "Mainstay__Customer__V1__EndCause",
+  "mainstay.customer.v1",
+  7,
+  mainstay__customer__v1__end_cause__enum_values_by_number,
+  7,
+  mainstay__customer__v1__end_cause__enum_values_by_name,
+  1,
+  mainstay__customer__v1__end_cause__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue mainstay__customer__v1__payment_method__enum_values_by_number[3] =
+{
+  { "PAYMENT_METHOD_UNSPECIFIED", "MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED", 0 },
+  { "PAYMENT_METHOD_CASH", "MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD__PAYMENT_METHOD_CASH", 1 },
+  { "PAYMENT_METHOD_AUTOMATIC_LOAN", "MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD__PAYMENT_METHOD_AUTOMATIC_LOAN", 2 },
+};
+static const ProtobufCIntRange mainstay__customer__v1__payment_method__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex mainstay__customer__v1__payment_method__enum_values_by_name[3] =
+{
+  { "PAYMENT_METHOD_AUTOMATIC_LOAN", 2 },
+  { "PAYMENT_METHOD_CASH", 1 },
+  { "PAYMENT_METHOD_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor mainstay__customer__v1__payment_method__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "mainstay.customer.v1.PaymentMethod",
+  "PaymentMethod",
+  "Mainstay__Customer__V1__PaymentMethod",
+  "mainstay.customer.v1",
+  3,
+  mainstay__customer__v1__payment_method__enum_values_by_number,
+  3,
+  mainstay__customer__v1__payment_method__enum_values_by_name,
+  1,
+  mainstay__customer__v1__payment_method__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor mainstay__customer__v1__policy_service__method_descriptors[7] =
 {
   { "CreatePolicy", &mainstay__customer__v1__create_policy_request__descriptor, &mainstay__customer__v1__policy__descriptor },
   { "GetPolicy", &mainstay__customer__v1__get_policy_request__descriptor, &mainstay__customer__v1__policy__descriptor },
   { "ListPolicies", &mainstay__customer__v1__list_policies_request__descriptor, &mainstay__customer__v1__list_policies_response__descriptor },
   { "ChangePolicyState", &mainstay__customer__v1__change_policy_state_request__descriptor, &mainstay__customer__v1__policy__descriptor },
   { "ImportPolicies", &mainstay__customer__v1__import_policies_request__descriptor, &mainstay__customer__v1__import_policies_response__descriptor },
+  { "ImportPremiums", &mainstay__customer__v1__import_premiums_request__descriptor, &mainstay__customer__v1__import_premiums_response__descriptor },
+  { "ListPremiums", &mainstay__customer__v1__list_premiums_request__descriptor, &mainstay__customer__v1__list_premiums_response__descriptor },
 };
 const unsigned mainstay__customer__v1__policy_service__method_indices_by_name[] = {
   3,        /* ChangePolicyState */
   0,        /* CreatePolicy */
   1,        /* GetPolicy */
   4,        /* ImportPolicies */
-  2         /* ListPolicies */
+  5,        /* ImportPremiums */
+  2,        /* ListPolicies */
+  6         /* ListPremiums */
 };
 const ProtobufCServiceDescriptor mainstay__customer__v1__policy_service__descriptor =
 {
@@ -1468,7 +2368,7 @@ const ProtobufCServiceDescriptor mainstay__customer__v1__policy_service__descrip
   "PolicyService",
   "Mainstay__Customer__V1__PolicyService",
   "mainstay.customer.v1",
-  5,
+  7,
   mainstay__customer__v1__policy_service__method_descriptors,
   mainstay__customer__v1__policy_service__method_indices_by_name
 };
@@ -1511,6 +2411,22 @@ void mainstay__customer__v1__policy_service__import_policies(ProtobufCService *s
 {
   assert(service->descriptor == &mainstay__customer__v1__policy_service__descriptor);
   service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void mainstay__customer__v1__policy_service__import_premiums(ProtobufCService *service,
+                                                             const Mainstay__Customer__V1__ImportPremiumsRequest *input,
+                                                             Mainstay__Customer__V1__ImportPremiumsResponse_Closure closure,
+                                                             void *closure_data)
+{
+  assert(service->descriptor == &mainstay__customer__v1__policy_service__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void mainstay__customer__v1__policy_service__list_premiums(ProtobufCService *service,
+                                                           const Mainstay__Customer__V1__ListPremiumsRequest *input,
+                                                           Mainstay__Customer__V1__ListPremiumsResponse_Closure closure,
+                                                           void *closure_data)
+{
+  assert(service->descriptor == &mainstay__customer__v1__policy_service__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void mainstay__customer__v1__policy_service__init (Mainstay__Customer__V1__PolicyService_Service *service,
                                                    Mainstay__Customer__V1__PolicyService_ServiceDestroy destroy)

@@ -21,6 +21,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "mainstay/platform/v1/money.pb-c.h"
 
 typedef struct Mainstay__Customer__V1__Policy Mainstay__Customer__V1__Policy;
+typedef struct Mainstay__Customer__V1__PremiumInstalment Mainstay__Customer__V1__PremiumInstalment;
 typedef struct Mainstay__Customer__V1__CreatePolicyRequest Mainstay__Customer__V1__CreatePolicyRequest;
 typedef struct Mainstay__Customer__V1__GetPolicyRequest Mainstay__Customer__V1__GetPolicyRequest;
 typedef struct Mainstay__Customer__V1__ListPoliciesRequest Mainstay__Customer__V1__ListPoliciesRequest;
@@ -29,6 +30,12 @@ typedef struct Mainstay__Customer__V1__ChangePolicyStateRequest Mainstay__Custom
 typedef struct Mainstay__Customer__V1__ImportPolicyRow Mainstay__Customer__V1__ImportPolicyRow;
 typedef struct Mainstay__Customer__V1__ImportPoliciesRequest Mainstay__Customer__V1__ImportPoliciesRequest;
 typedef struct Mainstay__Customer__V1__ImportPoliciesResponse Mainstay__Customer__V1__ImportPoliciesResponse;
+typedef struct Mainstay__Customer__V1__ImportPremiumRow Mainstay__Customer__V1__ImportPremiumRow;
+typedef struct Mainstay__Customer__V1__ImportPremiumsRequest Mainstay__Customer__V1__ImportPremiumsRequest;
+typedef struct Mainstay__Customer__V1__ImportPremiumsResponse Mainstay__Customer__V1__ImportPremiumsResponse;
+typedef struct Mainstay__Customer__V1__ListPremiumsRequest Mainstay__Customer__V1__ListPremiumsRequest;
+typedef struct Mainstay__Customer__V1__ListPremiumsResponse Mainstay__Customer__V1__ListPremiumsResponse;
+typedef struct Mainstay__Customer__V1__PremiumChanged Mainstay__Customer__V1__PremiumChanged;
 typedef struct Mainstay__Customer__V1__PolicyChanged Mainstay__Customer__V1__PolicyChanged;
 
 
@@ -71,6 +78,22 @@ typedef enum _Mainstay__Customer__V1__Channel {
   MAINSTAY__CUSTOMER__V1__CHANNEL__CHANNEL_GROUP = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MAINSTAY__CUSTOMER__V1__CHANNEL)
 } Mainstay__Customer__V1__Channel;
+typedef enum _Mainstay__Customer__V1__EndCause {
+  MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_UNSPECIFIED = 0,
+  MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_SURRENDER = 1,
+  MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_DEATH = 2,
+  MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_MATURITY = 3,
+  MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_EXPIRY = 4,
+  MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_LAPSE = 5,
+  MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_OTHER = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MAINSTAY__CUSTOMER__V1__END_CAUSE)
+} Mainstay__Customer__V1__EndCause;
+typedef enum _Mainstay__Customer__V1__PaymentMethod {
+  MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED = 0,
+  MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD__PAYMENT_METHOD_CASH = 1,
+  MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD__PAYMENT_METHOD_AUTOMATIC_LOAN = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD)
+} Mainstay__Customer__V1__PaymentMethod;
 
 /* --- messages --- */
 
@@ -96,10 +119,30 @@ struct  Mainstay__Customer__V1__Policy
   char *etag;
   Google__Protobuf__Timestamp *create_time;
   Google__Protobuf__Timestamp *update_time;
+  char *agent_id;
+  char *partner_id;
+  char *branch_id;
+  Mainstay__Customer__V1__EndCause end_cause;
+  int64_t observed_duration_micromonths;
 };
 #define MAINSTAY__CUSTOMER__V1__POLICY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__policy__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, MAINSTAY__CUSTOMER__V1__CHANNEL__CHANNEL_UNSPECIFIED, MAINSTAY__CUSTOMER__V1__POLICY_STATE__POLICY_STATE_UNSPECIFIED, NULL, MAINSTAY__CUSTOMER__V1__PREMIUM_FREQUENCY__PREMIUM_FREQUENCY_UNSPECIFIED, NULL, NULL, NULL, NULL, 0,NULL, (char *)protobuf_c_empty_string, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, MAINSTAY__CUSTOMER__V1__CHANNEL__CHANNEL_UNSPECIFIED, MAINSTAY__CUSTOMER__V1__POLICY_STATE__POLICY_STATE_UNSPECIFIED, NULL, MAINSTAY__CUSTOMER__V1__PREMIUM_FREQUENCY__PREMIUM_FREQUENCY_UNSPECIFIED, NULL, NULL, NULL, NULL, 0,NULL, (char *)protobuf_c_empty_string, NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, MAINSTAY__CUSTOMER__V1__END_CAUSE__END_CAUSE_UNSPECIFIED, 0 }
+
+
+struct  Mainstay__Customer__V1__PremiumInstalment
+{
+  ProtobufCMessage base;
+  char *policy_id;
+  Google__Type__Date *due_date;
+  Mainstay__Platform__V1__Money *due;
+  Google__Type__Date *received_date;
+  Mainstay__Platform__V1__Money *received;
+  Mainstay__Customer__V1__PaymentMethod method;
+};
+#define MAINSTAY__CUSTOMER__V1__PREMIUM_INSTALMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__premium_instalment__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL, NULL, NULL, NULL, MAINSTAY__CUSTOMER__V1__PAYMENT_METHOD__PAYMENT_METHOD_UNSPECIFIED }
 
 
 struct  Mainstay__Customer__V1__CreatePolicyRequest
@@ -203,6 +246,78 @@ struct  Mainstay__Customer__V1__ImportPoliciesResponse
     , 0, 0, 0, 0,NULL }
 
 
+struct  Mainstay__Customer__V1__ImportPremiumRow
+{
+  ProtobufCMessage base;
+  int64_t line;
+  char *policy_source_key;
+  Mainstay__Customer__V1__PremiumInstalment *premium;
+};
+#define MAINSTAY__CUSTOMER__V1__IMPORT_PREMIUM_ROW__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__import_premium_row__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, NULL }
+
+
+struct  Mainstay__Customer__V1__ImportPremiumsRequest
+{
+  ProtobufCMessage base;
+  char *source;
+  size_t n_rows;
+  Mainstay__Customer__V1__ImportPremiumRow **rows;
+};
+#define MAINSTAY__CUSTOMER__V1__IMPORT_PREMIUMS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__import_premiums_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL }
+
+
+struct  Mainstay__Customer__V1__ImportPremiumsResponse
+{
+  ProtobufCMessage base;
+  int64_t created;
+  int64_t updated;
+  int64_t unchanged;
+  size_t n_rejected;
+  Mainstay__Customer__V1__RejectedRow **rejected;
+};
+#define MAINSTAY__CUSTOMER__V1__IMPORT_PREMIUMS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__import_premiums_response__descriptor) \
+    , 0, 0, 0, 0,NULL }
+
+
+struct  Mainstay__Customer__V1__ListPremiumsRequest
+{
+  ProtobufCMessage base;
+  char *policy_id;
+  int32_t page_size;
+  char *page_token;
+};
+#define MAINSTAY__CUSTOMER__V1__LIST_PREMIUMS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__list_premiums_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Mainstay__Customer__V1__ListPremiumsResponse
+{
+  ProtobufCMessage base;
+  size_t n_premiums;
+  Mainstay__Customer__V1__PremiumInstalment **premiums;
+  char *next_page_token;
+};
+#define MAINSTAY__CUSTOMER__V1__LIST_PREMIUMS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__list_premiums_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+struct  Mainstay__Customer__V1__PremiumChanged
+{
+  ProtobufCMessage base;
+  Mainstay__Customer__V1__PremiumInstalment *premium;
+};
+#define MAINSTAY__CUSTOMER__V1__PREMIUM_CHANGED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__customer__v1__premium_changed__descriptor) \
+    , NULL }
+
+
 struct  Mainstay__Customer__V1__PolicyChanged
 {
   ProtobufCMessage base;
@@ -233,6 +348,25 @@ Mainstay__Customer__V1__Policy *
                       const uint8_t       *data);
 void   mainstay__customer__v1__policy__free_unpacked
                      (Mainstay__Customer__V1__Policy *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Customer__V1__PremiumInstalment methods */
+void   mainstay__customer__v1__premium_instalment__init
+                     (Mainstay__Customer__V1__PremiumInstalment         *message);
+size_t mainstay__customer__v1__premium_instalment__get_packed_size
+                     (const Mainstay__Customer__V1__PremiumInstalment   *message);
+size_t mainstay__customer__v1__premium_instalment__pack
+                     (const Mainstay__Customer__V1__PremiumInstalment   *message,
+                      uint8_t             *out);
+size_t mainstay__customer__v1__premium_instalment__pack_to_buffer
+                     (const Mainstay__Customer__V1__PremiumInstalment   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Customer__V1__PremiumInstalment *
+       mainstay__customer__v1__premium_instalment__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__customer__v1__premium_instalment__free_unpacked
+                     (Mainstay__Customer__V1__PremiumInstalment *message,
                       ProtobufCAllocator *allocator);
 /* Mainstay__Customer__V1__CreatePolicyRequest methods */
 void   mainstay__customer__v1__create_policy_request__init
@@ -386,6 +520,120 @@ Mainstay__Customer__V1__ImportPoliciesResponse *
 void   mainstay__customer__v1__import_policies_response__free_unpacked
                      (Mainstay__Customer__V1__ImportPoliciesResponse *message,
                       ProtobufCAllocator *allocator);
+/* Mainstay__Customer__V1__ImportPremiumRow methods */
+void   mainstay__customer__v1__import_premium_row__init
+                     (Mainstay__Customer__V1__ImportPremiumRow         *message);
+size_t mainstay__customer__v1__import_premium_row__get_packed_size
+                     (const Mainstay__Customer__V1__ImportPremiumRow   *message);
+size_t mainstay__customer__v1__import_premium_row__pack
+                     (const Mainstay__Customer__V1__ImportPremiumRow   *message,
+                      uint8_t             *out);
+size_t mainstay__customer__v1__import_premium_row__pack_to_buffer
+                     (const Mainstay__Customer__V1__ImportPremiumRow   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Customer__V1__ImportPremiumRow *
+       mainstay__customer__v1__import_premium_row__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__customer__v1__import_premium_row__free_unpacked
+                     (Mainstay__Customer__V1__ImportPremiumRow *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Customer__V1__ImportPremiumsRequest methods */
+void   mainstay__customer__v1__import_premiums_request__init
+                     (Mainstay__Customer__V1__ImportPremiumsRequest         *message);
+size_t mainstay__customer__v1__import_premiums_request__get_packed_size
+                     (const Mainstay__Customer__V1__ImportPremiumsRequest   *message);
+size_t mainstay__customer__v1__import_premiums_request__pack
+                     (const Mainstay__Customer__V1__ImportPremiumsRequest   *message,
+                      uint8_t             *out);
+size_t mainstay__customer__v1__import_premiums_request__pack_to_buffer
+                     (const Mainstay__Customer__V1__ImportPremiumsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Customer__V1__ImportPremiumsRequest *
+       mainstay__customer__v1__import_premiums_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__customer__v1__import_premiums_request__free_unpacked
+                     (Mainstay__Customer__V1__ImportPremiumsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Customer__V1__ImportPremiumsResponse methods */
+void   mainstay__customer__v1__import_premiums_response__init
+                     (Mainstay__Customer__V1__ImportPremiumsResponse         *message);
+size_t mainstay__customer__v1__import_premiums_response__get_packed_size
+                     (const Mainstay__Customer__V1__ImportPremiumsResponse   *message);
+size_t mainstay__customer__v1__import_premiums_response__pack
+                     (const Mainstay__Customer__V1__ImportPremiumsResponse   *message,
+                      uint8_t             *out);
+size_t mainstay__customer__v1__import_premiums_response__pack_to_buffer
+                     (const Mainstay__Customer__V1__ImportPremiumsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Customer__V1__ImportPremiumsResponse *
+       mainstay__customer__v1__import_premiums_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__customer__v1__import_premiums_response__free_unpacked
+                     (Mainstay__Customer__V1__ImportPremiumsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Customer__V1__ListPremiumsRequest methods */
+void   mainstay__customer__v1__list_premiums_request__init
+                     (Mainstay__Customer__V1__ListPremiumsRequest         *message);
+size_t mainstay__customer__v1__list_premiums_request__get_packed_size
+                     (const Mainstay__Customer__V1__ListPremiumsRequest   *message);
+size_t mainstay__customer__v1__list_premiums_request__pack
+                     (const Mainstay__Customer__V1__ListPremiumsRequest   *message,
+                      uint8_t             *out);
+size_t mainstay__customer__v1__list_premiums_request__pack_to_buffer
+                     (const Mainstay__Customer__V1__ListPremiumsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Customer__V1__ListPremiumsRequest *
+       mainstay__customer__v1__list_premiums_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__customer__v1__list_premiums_request__free_unpacked
+                     (Mainstay__Customer__V1__ListPremiumsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Customer__V1__ListPremiumsResponse methods */
+void   mainstay__customer__v1__list_premiums_response__init
+                     (Mainstay__Customer__V1__ListPremiumsResponse         *message);
+size_t mainstay__customer__v1__list_premiums_response__get_packed_size
+                     (const Mainstay__Customer__V1__ListPremiumsResponse   *message);
+size_t mainstay__customer__v1__list_premiums_response__pack
+                     (const Mainstay__Customer__V1__ListPremiumsResponse   *message,
+                      uint8_t             *out);
+size_t mainstay__customer__v1__list_premiums_response__pack_to_buffer
+                     (const Mainstay__Customer__V1__ListPremiumsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Customer__V1__ListPremiumsResponse *
+       mainstay__customer__v1__list_premiums_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__customer__v1__list_premiums_response__free_unpacked
+                     (Mainstay__Customer__V1__ListPremiumsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Customer__V1__PremiumChanged methods */
+void   mainstay__customer__v1__premium_changed__init
+                     (Mainstay__Customer__V1__PremiumChanged         *message);
+size_t mainstay__customer__v1__premium_changed__get_packed_size
+                     (const Mainstay__Customer__V1__PremiumChanged   *message);
+size_t mainstay__customer__v1__premium_changed__pack
+                     (const Mainstay__Customer__V1__PremiumChanged   *message,
+                      uint8_t             *out);
+size_t mainstay__customer__v1__premium_changed__pack_to_buffer
+                     (const Mainstay__Customer__V1__PremiumChanged   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Customer__V1__PremiumChanged *
+       mainstay__customer__v1__premium_changed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__customer__v1__premium_changed__free_unpacked
+                     (Mainstay__Customer__V1__PremiumChanged *message,
+                      ProtobufCAllocator *allocator);
 /* Mainstay__Customer__V1__PolicyChanged methods */
 void   mainstay__customer__v1__policy_changed__init
                      (Mainstay__Customer__V1__PolicyChanged         *message);
@@ -410,6 +658,9 @@ void   mainstay__customer__v1__policy_changed__free_unpacked
 typedef void (*Mainstay__Customer__V1__Policy_Closure)
                  (const Mainstay__Customer__V1__Policy *message,
                   void *closure_data);
+typedef void (*Mainstay__Customer__V1__PremiumInstalment_Closure)
+                 (const Mainstay__Customer__V1__PremiumInstalment *message,
+                  void *closure_data);
 typedef void (*Mainstay__Customer__V1__CreatePolicyRequest_Closure)
                  (const Mainstay__Customer__V1__CreatePolicyRequest *message,
                   void *closure_data);
@@ -433,6 +684,24 @@ typedef void (*Mainstay__Customer__V1__ImportPoliciesRequest_Closure)
                   void *closure_data);
 typedef void (*Mainstay__Customer__V1__ImportPoliciesResponse_Closure)
                  (const Mainstay__Customer__V1__ImportPoliciesResponse *message,
+                  void *closure_data);
+typedef void (*Mainstay__Customer__V1__ImportPremiumRow_Closure)
+                 (const Mainstay__Customer__V1__ImportPremiumRow *message,
+                  void *closure_data);
+typedef void (*Mainstay__Customer__V1__ImportPremiumsRequest_Closure)
+                 (const Mainstay__Customer__V1__ImportPremiumsRequest *message,
+                  void *closure_data);
+typedef void (*Mainstay__Customer__V1__ImportPremiumsResponse_Closure)
+                 (const Mainstay__Customer__V1__ImportPremiumsResponse *message,
+                  void *closure_data);
+typedef void (*Mainstay__Customer__V1__ListPremiumsRequest_Closure)
+                 (const Mainstay__Customer__V1__ListPremiumsRequest *message,
+                  void *closure_data);
+typedef void (*Mainstay__Customer__V1__ListPremiumsResponse_Closure)
+                 (const Mainstay__Customer__V1__ListPremiumsResponse *message,
+                  void *closure_data);
+typedef void (*Mainstay__Customer__V1__PremiumChanged_Closure)
+                 (const Mainstay__Customer__V1__PremiumChanged *message,
                   void *closure_data);
 typedef void (*Mainstay__Customer__V1__PolicyChanged_Closure)
                  (const Mainstay__Customer__V1__PolicyChanged *message,
@@ -464,6 +733,14 @@ struct Mainstay__Customer__V1__PolicyService_Service
                           const Mainstay__Customer__V1__ImportPoliciesRequest *input,
                           Mainstay__Customer__V1__ImportPoliciesResponse_Closure closure,
                           void *closure_data);
+  void (*import_premiums)(Mainstay__Customer__V1__PolicyService_Service *service,
+                          const Mainstay__Customer__V1__ImportPremiumsRequest *input,
+                          Mainstay__Customer__V1__ImportPremiumsResponse_Closure closure,
+                          void *closure_data);
+  void (*list_premiums)(Mainstay__Customer__V1__PolicyService_Service *service,
+                        const Mainstay__Customer__V1__ListPremiumsRequest *input,
+                        Mainstay__Customer__V1__ListPremiumsResponse_Closure closure,
+                        void *closure_data);
 };
 typedef void (*Mainstay__Customer__V1__PolicyService_ServiceDestroy)(Mainstay__Customer__V1__PolicyService_Service *);
 void mainstay__customer__v1__policy_service__init (Mainstay__Customer__V1__PolicyService_Service *service,
@@ -476,7 +753,9 @@ void mainstay__customer__v1__policy_service__init (Mainstay__Customer__V1__Polic
       function_prefix__ ## get_policy,\
       function_prefix__ ## list_policies,\
       function_prefix__ ## change_policy_state,\
-      function_prefix__ ## import_policies  }
+      function_prefix__ ## import_policies,\
+      function_prefix__ ## import_premiums,\
+      function_prefix__ ## list_premiums  }
 void mainstay__customer__v1__policy_service__create_policy(ProtobufCService *service,
                                                            const Mainstay__Customer__V1__CreatePolicyRequest *input,
                                                            Mainstay__Customer__V1__Policy_Closure closure,
@@ -497,13 +776,24 @@ void mainstay__customer__v1__policy_service__import_policies(ProtobufCService *s
                                                              const Mainstay__Customer__V1__ImportPoliciesRequest *input,
                                                              Mainstay__Customer__V1__ImportPoliciesResponse_Closure closure,
                                                              void *closure_data);
+void mainstay__customer__v1__policy_service__import_premiums(ProtobufCService *service,
+                                                             const Mainstay__Customer__V1__ImportPremiumsRequest *input,
+                                                             Mainstay__Customer__V1__ImportPremiumsResponse_Closure closure,
+                                                             void *closure_data);
+void mainstay__customer__v1__policy_service__list_premiums(ProtobufCService *service,
+                                                           const Mainstay__Customer__V1__ListPremiumsRequest *input,
+                                                           Mainstay__Customer__V1__ListPremiumsResponse_Closure closure,
+                                                           void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    mainstay__customer__v1__policy_state__descriptor;
 extern const ProtobufCEnumDescriptor    mainstay__customer__v1__premium_frequency__descriptor;
 extern const ProtobufCEnumDescriptor    mainstay__customer__v1__channel__descriptor;
+extern const ProtobufCEnumDescriptor    mainstay__customer__v1__end_cause__descriptor;
+extern const ProtobufCEnumDescriptor    mainstay__customer__v1__payment_method__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__policy__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__customer__v1__premium_instalment__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__create_policy_request__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__get_policy_request__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__list_policies_request__descriptor;
@@ -512,6 +802,12 @@ extern const ProtobufCMessageDescriptor mainstay__customer__v1__change_policy_st
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__import_policy_row__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__import_policies_request__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__import_policies_response__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__customer__v1__import_premium_row__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__customer__v1__import_premiums_request__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__customer__v1__import_premiums_response__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__customer__v1__list_premiums_request__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__customer__v1__list_premiums_response__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__customer__v1__premium_changed__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__customer__v1__policy_changed__descriptor;
 extern const ProtobufCServiceDescriptor mainstay__customer__v1__policy_service__descriptor;
 
