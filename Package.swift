@@ -75,6 +75,8 @@ let package = Package(
       ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", logging, yams]),
     layer("Events", "Platform/Events", ["Core", "Protobuf", "RPCCore", "API", "Storage", logging]),
 
+    layer("EventFollowing", "Platform/EventFollowing", ["Core", "RPCCore", "API"]),
+
     // Customer service
     layer("CustomerDomain", "Customer/Domain", ["Core"]),
     layer(

@@ -25,6 +25,8 @@ enum Layers {
     "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
     "Events": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Logging"],
 
+    "EventFollowing": ["Core", "RPCCore", "API"],
+
     "CustomerDomain": ["Core"],
     "CustomerService": ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "Events", "Logging"],
     "mainstay-customer": ["CustomerService", "Events", "ServiceRuntime", "StorageSQLite"],
