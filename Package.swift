@@ -76,13 +76,15 @@ let package = Package(
     layer("Events", "Platform/Events", ["Core", "Protobuf", "RPCCore", "API", "Storage", logging]),
 
     layer("EventFollowing", "Platform/EventFollowing", ["Core", "RPCCore", "API"]),
+    layer("UseCases", "Platform/UseCases", ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events"]),
+    layer("ServiceStorage", "Platform/ServiceStorage", ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases"]),
 
     // Customer service
     layer("CustomerDomain", "Customer/Domain", ["Core"]),
     layer(
       "CustomerService", "Customer/Service",
-      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "Events", logging]),
-    program("mainstay-customer", "Customer/main", ["CustomerService", "Events", "ServiceRuntime", "StorageSQLite"]),
+      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
+    program("mainstay-customer", "Customer/main", ["CustomerService", "ServiceRuntime", "ServiceStorage"]),
 
     // Gateway
     layer(
@@ -97,7 +99,9 @@ let package = Package(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
 
     // Tests: no product imports it
-    layer("MainstayTesting", "Testing", ["Core", "RPCTransport"]),
+    layer(
+      "MainstayTesting", "Testing",
+      ["Core", "Protobuf", "RPCCore", "RPCTransport", "Storage", "StorageSQLite", "UseCases"]),
 
     suite(
       "ServiceRuntimeTests", "ServiceRuntime",

@@ -97,6 +97,26 @@ public enum PolicyKind: IdentifierKind {
   /// "pol"
   public static var prefix: String { "pol" }
 }
+/// A branch of the insurer.
+public enum BranchKind: IdentifierKind {
+  /// "brn"
+  public static var prefix: String { "brn" }
+}
+/// A team within a branch.
+public enum TeamKind: IdentifierKind {
+  /// "tem"
+  public static var prefix: String { "tem" }
+}
+/// An agent.
+public enum AgentKind: IdentifierKind {
+  /// "agt"
+  public static var prefix: String { "agt" }
+}
+/// An activity of an agent.
+public enum AgentActivityKind: IdentifierKind {
+  /// "act"
+  public static var prefix: String { "act" }
+}
 /// An event.
 public enum EventKind: IdentifierKind {
   /// "evt"
@@ -109,5 +129,13 @@ public typealias PartyID = Identifier<PartyKind>
 public typealias CustomerID = Identifier<CustomerKind>
 /// Id of a policy, pol_….
 public typealias PolicyID = Identifier<PolicyKind>
+/// Id of a branch, brn_….
+public typealias BranchID = Identifier<BranchKind>
+/// Id of a team, tem_….
+public typealias TeamID = Identifier<TeamKind>
+/// Id of an agent, agt_….
+public typealias AgentID = Identifier<AgentKind>
+/// Id of an activity, act_….
+public typealias ActivityID = Identifier<AgentActivityKind>
 /// Id of an event, evt_….
 public typealias EventID = Identifier<EventKind>

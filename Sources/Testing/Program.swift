@@ -85,7 +85,9 @@ public enum Program {
 }
 
 /// Tries until a condition holds, at most so long; false if it never did. For what no event announces, such as another process.
-public func eventually(within limit: Duration = .seconds(60), _ condition: () async throws -> Bool) async rethrows -> Bool {
+public func eventually(within limit: Duration = .seconds(60), _ condition: () async throws -> Bool) async rethrows
+  -> Bool
+{
   let end = ContinuousClock.now + limit
   while ContinuousClock.now < end {
     if try await condition() { return true }

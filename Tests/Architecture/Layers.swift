@@ -24,12 +24,14 @@ enum Layers {
 
     "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
     "Events": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Logging"],
+    "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events"],
+    "ServiceStorage": ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases"],
 
     "EventFollowing": ["Core", "RPCCore", "API"],
 
     "CustomerDomain": ["Core"],
-    "CustomerService": ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "Events", "Logging"],
-    "mainstay-customer": ["CustomerService", "Events", "ServiceRuntime", "StorageSQLite"],
+    "CustomerService": ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
+    "mainstay-customer": ["CustomerService", "ServiceRuntime", "ServiceStorage"],
 
     "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "Logging"],
     "mainstay-gateway": ["Gateway", "ServiceRuntime"],
@@ -40,7 +42,9 @@ enum Layers {
     "mainstay-interop": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ArgumentParser", "Logging"],
 
     // What tests share. It is in no other list: no product may use it.
-    "MainstayTesting": ["Core", "RPCTransport"],
+    "MainstayTesting": [
+      "Core", "Protobuf", "RPCCore", "RPCTransport", "Storage", "StorageSQLite", "UseCases",
+    ],
   ]
 
   /// Modules of the toolchain that every target may import.

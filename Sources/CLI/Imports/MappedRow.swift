@@ -19,7 +19,7 @@ struct MappedRow {
   let values: [Value]
   let constants: [(field: ImportField, value: String)]
   /// Values that their fields could not take, and that the mapping keeps.
-  let keptAttributes: [SourceAttribute]
+  let keptAttributes: [API.SourceAttribute]
 
   /// Reads a record; throws what is wrong with it. Blank values count as absent.
   init(_ record: CSVRecord, _ bound: BoundMapping) throws(RowFault) {
@@ -32,7 +32,7 @@ struct MappedRow {
     key = try MappedRow.text(record.fields[bound.keyPlace], bound.mapping.key)
     guard !key.isEmpty else { throw RowFault(reason: "\(bound.mapping.key): the key is empty") }
     var values: [Value] = []
-    var kept: [SourceAttribute] = []
+    var kept: [API.SourceAttribute] = []
     for (place, rule) in bound.rules {
       var text = try MappedRow.text(record.fields[place], rule.column)
       guard !text.isEmpty else { continue }
@@ -88,10 +88,10 @@ struct MappedRow {
   }
 
   private static func keep(
-    _ rule: Mapping.Rule, _ text: String, _ problem: String, _ kept: inout [SourceAttribute]
+    _ rule: Mapping.Rule, _ text: String, _ problem: String, _ kept: inout [API.SourceAttribute]
   ) throws(RowFault) {
     guard rule.invalid == .keep else { throw RowFault(reason: "\(rule.column): \(problem)") }
-    kept.append(SourceAttribute(name: rule.column, value: text))
+    kept.append(API.SourceAttribute(name: rule.column, value: text))
   }
 
   /// The value as text without blanks around it.

@@ -1,3 +1,5 @@
+import Core
+
 /// A field of a party that an update may name, by its proto path.
 public enum PartyField: String, CaseIterable, Sendable {
   /// All of a person.

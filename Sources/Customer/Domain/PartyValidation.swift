@@ -1,3 +1,5 @@
+import Core
+
 extension PartyFacts {
   /// Most identifiers, phones, e-mail addresses and postal addresses of one party, each.
   public static let maximumEntries = 16

@@ -1,5 +1,6 @@
 import API
 import RPCCore
+import UseCases
 
 /// mainstay.customer.v1.CustomerService.
 struct CustomerEndpoint: CustomerServiceHandler {
@@ -7,7 +8,7 @@ struct CustomerEndpoint: CustomerServiceHandler {
   let queries: CustomerQueries
   let bulk: PartyImport
 
-  init(environment: Environment) {
+  init(environment: CustomerEnvironment) {
     commands = PartyCommands(environment: environment)
     queries = CustomerQueries(database: environment.database)
     bulk = PartyImport(environment: environment)

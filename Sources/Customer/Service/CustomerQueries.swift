@@ -3,6 +3,7 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// Reads parties, customers and memberships.
 struct CustomerQueries: Sendable {
@@ -72,7 +73,7 @@ struct CustomerQueries: Sendable {
     let page = try PageRequest(
       size: request.pageSize, token: request.pageToken, standard: 20, maximum: 200, query: ["search", request.query])
     let hits = try await NameIndex(database: database)
-      .search(request.query, after: try page.namePlace(), limit: page.size + 1)
+      .search(request.query, after: try NamePlace(page), limit: page.size + 1)
     let list = try Statement.list(Array(Set(hits.map(\.customerID))).map { .id($0) })
     let rows =
       hits.isEmpty
@@ -86,7 +87,7 @@ struct CustomerQueries: Sendable {
     let customers = cut.items.filter { seen.insert($0.customerID).inserted }.compactMap { records[$0.customerID] }
     return SearchCustomersResponse(
       customers: try customers.map { try $0.message() },
-      nextPageToken: cut.hasMore ? page.token(after: cut.items.last?.place ?? .beginning) : "")
+      nextPageToken: cut.hasMore ? page.token(after: (cut.items.last?.place ?? .beginning).fields) : "")
   }
 
   /// ListMemberships.

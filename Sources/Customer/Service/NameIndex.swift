@@ -1,6 +1,7 @@
 import Core
 import CustomerDomain
 import Storage
+import UseCases
 
 /// Rows of the name index that are written and deleted together.
 struct NameRows {
@@ -38,6 +39,23 @@ struct NamePlace: Sendable {
 
   /// Before all names.
   static let beginning = NamePlace(length: -1, number: -1)
+
+  /// As a page token holds it.
+  var fields: [OpaqueToken.Field] { [.integer(length), .integer(number)] }
+}
+
+extension NamePlace {
+  /// The last place that the page's token names. Throws INVALID_ARGUMENT if it names none.
+  init(_ page: PageRequest) throws {
+    guard let fields = page.place else {
+      self = .beginning
+      return
+    }
+    guard fields.count == 2, case .integer(let length) = fields[0], case .integer(let number) = fields[1] else {
+      throw page.malformed
+    }
+    self.init(length: length, number: number)
+  }
 }
 
 /// Finds customers by name.

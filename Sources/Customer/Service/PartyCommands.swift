@@ -3,10 +3,11 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// Creates and changes single parties.
 struct PartyCommands: Sendable {
-  let environment: Environment
+  let environment: CustomerEnvironment
 
   /// CreateParty.
   func create(_ request: CreatePartyRequest, _ context: ServerContext) async throws -> Party {

@@ -2,10 +2,11 @@ import API
 import Core
 import CustomerDomain
 import Storage
+import UseCases
 
 /// Takes rows of parties one after another, and knows what must be written for all of them.
 struct PartyFold {
-  let environment: Environment
+  let environment: CustomerEnvironment
   let recording: Recording
   /// What has become of the rows.
   private(set) var state: ImportState<PartyRecord, PartyFacts>
@@ -13,7 +14,7 @@ struct PartyFold {
   private var customerIDs: [CustomerID] = []
   private var eventIDs: [EventID] = []
 
-  init(environment: Environment, recording: Recording, stored: [String: PartyRecord]) {
+  init(environment: CustomerEnvironment, recording: Recording, stored: [String: PartyRecord]) {
     self.environment = environment
     self.recording = recording
     state = ImportState(stored: stored)

@@ -3,14 +3,12 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// Takes parties of a source in bulk: one batch for each request. The rows count one after another, as if each were a request of
 /// its own: a key that stands twice is created by its first row and changed by its second.
 struct PartyImport: Sendable {
-  /// Most rows of one request.
-  static let maximumRows = 1_000
-
-  let environment: Environment
+  let environment: CustomerEnvironment
 
   /// Commits the rows that are right and says what became of each.
   func take(_ request: ImportPartiesRequest, _ context: ServerContext) async throws -> ImportPartiesResponse {
@@ -23,7 +21,7 @@ struct PartyImport: Sendable {
       let stored = try await PartyRepository(database: environment.database).parties(source: request.source, keys: keys)
       var fold = PartyFold(environment: environment, recording: environment.recording(context), stored: stored)
       fold.reserve(keys.count)
-      let rejected = try ImportRow.rejected(rows) { try fold.take($0.facts, payload: $0.payload) }
+      let rejected = try ImportRow.refused(rows) { try fold.take($0.facts, payload: $0.payload) }
       var batch = Batch()
       fold.append(to: &batch)
       if !batch.statements.isEmpty { _ = try await environment.database.commit(batch, lane: .bulk) }

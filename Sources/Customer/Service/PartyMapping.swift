@@ -1,6 +1,7 @@
 import API
 import Core
 import CustomerDomain
+import UseCases
 
 // Parties between the wire (API) and the rules (CustomerDomain).
 
@@ -32,7 +33,7 @@ extension PartyUpdate {
     self.init(
       subject: subject, identifiers: identifiers, phones: party.phones, emails: party.emails,
       addresses: party.addresses.map { PostalAddress($0) },
-      attributes: party.sourceAttributes.map { CustomerDomain.SourceAttribute($0) })
+      attributes: party.sourceAttributes.map { Core.SourceAttribute($0) })
   }
 }
 
@@ -65,28 +66,8 @@ extension PostalAddress {
   }
 }
 
-extension CustomerDomain.SourceAttribute {
+extension Core.SourceAttribute {
   init(_ attribute: API.SourceAttribute) { self.init(name: attribute.name, value: attribute.value) }
-}
-
-extension CivilDate {
-  /// The day that a message names; notes one that does not exist.
-  static func read(_ date: CalendarDate?, _ path: String, faults: inout ViolationList) -> CivilDate? {
-    guard let date else { return nil }
-    let day = CivilDate(year: Int(date.year), month: Int(date.month), day: Int(date.day))
-    if day == nil { faults.add(path, "no such day") }
-    return day
-  }
-}
-
-extension CalendarDate {
-  /// A day on the wire.
-  init(_ date: CivilDate) { self.init(year: Int32(date.year), month: Int32(date.month), day: Int32(date.day)) }
-}
-
-extension GoogleTimestamp {
-  /// A point in time on the wire.
-  init(_ time: Timestamp) { self.init(seconds: time.seconds, nanos: time.nanoseconds) }
 }
 
 extension Party {
@@ -126,5 +107,5 @@ extension Address {
 }
 
 extension API.SourceAttribute {
-  init(_ attribute: CustomerDomain.SourceAttribute) { self.init(name: attribute.name, value: attribute.value) }
+  init(_ attribute: Core.SourceAttribute) { self.init(name: attribute.name, value: attribute.value) }
 }

@@ -3,6 +3,7 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// A party as it is stored.
 struct PartyRecord: Sendable {

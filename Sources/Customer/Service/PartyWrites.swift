@@ -2,6 +2,7 @@ import API
 import Core
 import CustomerDomain
 import Storage
+import UseCases
 
 /// Parties that are created and changed together: their rows, names and events, as parts of one batch.
 struct PartyWrites {
@@ -79,7 +80,7 @@ struct PartyWrites {
   }
 }
 
-extension Environment {
+extension CustomerEnvironment {
   /// The event that a party was created or changed. `changedFields` is nil for its creation.
   func partyChanged(
     _ record: PartyRecord, _ facts: PartyFacts, changedFields: [String]?, _ recording: Recording, id: EventID? = nil

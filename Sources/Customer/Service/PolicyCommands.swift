@@ -3,10 +3,11 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// Creates single policies and moves them from state to state.
 struct PolicyCommands: Sendable {
-  let environment: Environment
+  let environment: CustomerEnvironment
 
   /// CreatePolicy.
   func create(_ request: CreatePolicyRequest, _ context: ServerContext) async throws -> Policy {

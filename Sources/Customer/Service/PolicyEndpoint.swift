@@ -1,6 +1,7 @@
 import API
 import Core
 import RPCCore
+import UseCases
 
 /// mainstay.customer.v1.PolicyService.
 struct PolicyEndpoint: PolicyServiceHandler {
@@ -9,7 +10,7 @@ struct PolicyEndpoint: PolicyServiceHandler {
   let bulk: PolicyImport
   let premiums: PremiumImport
 
-  init(environment: Environment) {
+  init(environment: CustomerEnvironment) {
     commands = PolicyCommands(environment: environment)
     repository = PolicyRepository(database: environment.database)
     bulk = PolicyImport(environment: environment)

@@ -2,10 +2,11 @@ import API
 import Core
 import CustomerDomain
 import Storage
+import UseCases
 
 /// Takes rows of policies one after another, and knows what must be written for all of them.
 struct PolicyFold {
-  let environment: Environment
+  let environment: CustomerEnvironment
   let recording: Recording
   /// What has become of the rows.
   private(set) var state: ImportState<PolicyRecord, PolicyFacts>
@@ -14,7 +15,8 @@ struct PolicyFold {
   private var eventIDs: [EventID] = []
 
   init(
-    environment: Environment, recording: Recording, stored: [String: PolicyRecord], holders: [String: PartyRecord]
+    environment: CustomerEnvironment, recording: Recording, stored: [String: PolicyRecord],
+    holders: [String: PartyRecord]
   ) {
     self.environment = environment
     self.recording = recording

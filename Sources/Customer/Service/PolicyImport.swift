@@ -3,11 +3,12 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// Takes policies of a source in bulk: one batch for each request. The rows count one after another, as in `PartyImport`. A
 /// policyholder who is not known becomes a party of which only the key is known.
 struct PolicyImport: Sendable {
-  let environment: Environment
+  let environment: CustomerEnvironment
 
   /// Commits the rows that are right and says what became of each.
   func take(_ request: ImportPoliciesRequest, _ context: ServerContext) async throws -> ImportPoliciesResponse {
@@ -26,7 +27,7 @@ struct PolicyImport: Sendable {
       var fold = PolicyFold(
         environment: environment, recording: recording, stored: stored, holders: holders)
       fold.reserve(candidates.count)
-      let rejected = try ImportRow.rejected(rows) { try fold.take($0.facts, payload: $0.payload) }
+      let rejected = try ImportRow.refused(rows) { try fold.take($0.facts, payload: $0.payload) }
       var batch = Batch()
       fold.append(to: &batch)
       if !batch.statements.isEmpty { _ = try await environment.database.commit(batch, lane: .bulk) }

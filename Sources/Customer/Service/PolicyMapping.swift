@@ -1,6 +1,7 @@
 import API
 import Core
 import CustomerDomain
+import UseCases
 
 // Policies between the wire (API) and the rules (CustomerDomain).
 
@@ -26,7 +27,7 @@ extension PolicyFacts {
       issueDate: issueDate ?? CivilDate(daysSinceEpoch: -.max / 2),
       endDate: CivilDate.read(policy.endDate, "end_date", faults: &faults),
       observedUntil: CivilDate.read(policy.observedUntilDate, "observed_until_date", faults: &faults),
-      attributes: policy.attributes.map { CustomerDomain.SourceAttribute($0) })
+      attributes: policy.attributes.map { Core.SourceAttribute($0) })
     (agentID, partnerID, branchID) = (policy.agentID, policy.partnerID, policy.branchID)
     endCause = CustomerDomain.EndCause(rawValue: Int(policy.endCause.rawValue))
     if endCause == nil, policy.endCause != .unspecified { faults.add("end_cause", "is not known") }
@@ -44,23 +45,6 @@ extension CustomerDomain.PolicyState {
       return nil
     }
   }
-}
-
-extension Core.Money {
-  /// The amount that a message names; notes one without a proper currency.
-  static func read(_ money: API.Money?, _ path: String, faults: inout ViolationList) -> Core.Money? {
-    guard let money else { return nil }
-    let amount = Core.Money(minorUnits: money.minorUnits, currencyCode: money.currencyCode)
-    if amount == nil {
-      faults.add("\(path).currency_code", "must be three capital letters of ISO 4217, for example \"CNY\"")
-    }
-    return amount
-  }
-}
-
-extension API.Money {
-  /// An amount on the wire.
-  init(_ amount: Core.Money) { self.init(currencyCode: amount.currencyCode, minorUnits: amount.minorUnits) }
 }
 
 extension API.PolicyState {

@@ -3,6 +3,7 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// A policy as it is stored.
 struct PolicyRecord: Sendable {

@@ -2,6 +2,7 @@ import API
 import Core
 import CustomerDomain
 import Storage
+import UseCases
 
 /// Policies that are created and changed together: their rows and events, as parts of one batch.
 struct PolicyWrites {
@@ -52,7 +53,7 @@ struct PolicyWrites {
   }
 }
 
-extension Environment {
+extension CustomerEnvironment {
   /// The event that a policy was created or changed, true from a day on, or from the moment of recording.
   func policyChanged(
     _ record: PolicyRecord, previous: CustomerDomain.PolicyState?, effective: CivilDate?, reason: String = "",
@@ -68,13 +69,6 @@ extension Environment {
       aggregateVersion: record.version, type: PolicyChanged.fullName,
       effectiveTime: effective.map { Timestamp.midnightInShanghai($0) } ?? recording.time,
       recordedTime: recording.time, actor: recording.actor, payload: try payload.serialized())
-  }
-}
-
-extension Timestamp {
-  /// When a day begins in Asia/Shanghai (UTC+8).
-  static func midnightInShanghai(_ date: CivilDate) -> Timestamp {
-    Timestamp(microsecondsSinceEpoch: (Int64(date.daysSinceEpoch) * 86_400 - 8 * 3_600) * 1_000_000)
   }
 }
 

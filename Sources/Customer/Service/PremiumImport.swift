@@ -3,11 +3,12 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// Takes instalments of a source's policies in bulk: one batch for each request. The rows count one after another, as in
 /// `PartyImport`.
 struct PremiumImport: Sendable {
-  let environment: Environment
+  let environment: CustomerEnvironment
 
   /// Commits the rows that are right and says what became of each.
   func take(_ request: ImportPremiumsRequest, _ context: ServerContext) async throws -> ImportPremiumsResponse {
@@ -25,7 +26,7 @@ struct PremiumImport: Sendable {
         environment: environment, recording: environment.recording(context), policies: try policies.mapValues {
           PremiumFold.Policy(id: $0.policyID.description, issueDate: try $0.facts().issueDate)
         }, state: ImportState(stored: stored))
-      let rejected = try ImportRow.rejected(rows) { try fold.take($0) }
+      let rejected = try ImportRow.refused(rows) { try fold.take($0) }
       let batch = fold.batch
       if !batch.statements.isEmpty { _ = try await environment.database.commit(batch, lane: .bulk) }
       return ImportPremiumsResponse(
@@ -60,7 +61,7 @@ struct PremiumFold {
     let issueDate: CivilDate
   }
 
-  let environment: Environment
+  let environment: CustomerEnvironment
   let recording: Recording
   let policies: [String: Policy]
   var state: ImportState<PremiumRecord, PremiumFacts>

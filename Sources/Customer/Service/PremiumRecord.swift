@@ -3,6 +3,7 @@ import Core
 import CustomerDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// An instalment as it is stored.
 struct PremiumRecord: Sendable {

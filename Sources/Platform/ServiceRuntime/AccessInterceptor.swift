@@ -23,7 +23,8 @@ public struct AccessInterceptor: ServerInterceptor {
     call.context.caller = try AccessInterceptor.caller(call.context)
     if mode == .checked, !call.method.isInfrastructure {
       guard let caller = call.context.caller else {
-        throw RPCError(.unauthenticated, "this call needs a caller: a client certificate, or one that the gateway has verified")
+        throw RPCError(
+          .unauthenticated, "this call needs a caller: a client certificate, or one that the gateway has verified")
       }
       guard caller.may(call.method.permission) else {
         throw RPCError(.permissionDenied, "\(caller.name) may not call \(call.method.path.dropFirst())")

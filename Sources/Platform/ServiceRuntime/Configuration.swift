@@ -101,7 +101,9 @@ public struct Configuration: Sendable {
     let text = try readFile(path)
     let root: Node?
     do { root = try Yams.compose(yaml: text) } catch { throw ConfigurationError("\(path): \(error)") }
-    let folder = path.contains("/") ? path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") : "."
+    let folder =
+      path.contains("/")
+      ? path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") : "."
     guard let root else { return }
     guard root.mapping != nil else { throw ConfigurationError("\(path): must hold KEY: VALUE lines") }
     try add(root, name: "", file: path, folder: folder.isEmpty ? "/" : folder)
@@ -136,7 +138,8 @@ public struct Configuration: Sendable {
     var file: String?
     var index = 0
     while index < arguments.count {
-      let parts = arguments[index].split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      let parts = arguments[index].split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(
+        String.init)
       let flag = parts.first ?? ""
       index += 1
       if flag == "--check-config" { continue }

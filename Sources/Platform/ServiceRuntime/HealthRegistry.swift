@@ -81,7 +81,8 @@ struct HealthEndpoint: HealthHandler {
     while !Task.isCancelled {
       let isServing = registry.isServing
       var response = HealthCheckResponse()
-      response.status = registry.status(request.service).map { _ in isServing ? .serving : .notServing } ?? .serviceUnknown
+      response.status =
+        registry.status(request.service).map { _ in isServing ? .serving : .notServing } ?? .serviceUnknown
       try await responses.write(response)
       try await registry.change(from: isServing)
     }

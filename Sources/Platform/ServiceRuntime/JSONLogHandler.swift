@@ -31,7 +31,8 @@ public struct JSONLogHandler: LogHandler {
     appendJSON(service, to: &line)
     line += ",\"message\":"
     appendJSON("\(event.message)", to: &line)
-    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }) {
+    for (key, value) in metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 }).sorted(by: { $0.key < $1.key }
+    ) {
       line += ","
       appendJSON(key, to: &line)
       line += ":"

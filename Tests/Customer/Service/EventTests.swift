@@ -1,5 +1,6 @@
 import API
 import Core
+import MainstayTesting
 import Protobuf
 import RPCCore
 import Storage
@@ -59,7 +60,7 @@ import Testing
     party.emails = ["secret@example.com"]
     _ = try await service.create(party)
     var contract = policy("P1")
-    contract.attributes = [SourceAttribute(name: "note", value: "secret@example.com")]
+    contract.attributes = [API.SourceAttribute(name: "note", value: "secret@example.com")]
     _ = try await service.create(contract)
     for event in try await service.outbox() {
       let text = String(decoding: event.payload, as: UTF8.self)

@@ -2,6 +2,7 @@ import API
 import Core
 import Foundation
 import Glibc
+import MainstayTesting
 import Protobuf
 import RPCCore
 import Testing

@@ -1,4 +1,6 @@
 import API
+import Core
+import MainstayTesting
 import RPCCore
 import Testing
 
@@ -58,7 +60,7 @@ import Testing
 
   @Test func aPageEndsBeforeItsReplyIsTooLarge() async throws {
     let service = try await TestService()
-    let attributes = (0..<32).map { SourceAttribute(name: "a\($0)", value: String(repeating: "保", count: 1_024)) }
+    let attributes = (0..<32).map { API.SourceAttribute(name: "a\($0)", value: String(repeating: "保", count: 1_024)) }
     let parties = (0..<40).map { number in
       var party = person("\(number)", "王")
       party.sourceAttributes = attributes

@@ -1,4 +1,6 @@
 import API
+import Core
+import MainstayTesting
 import RPCCore
 import Testing
 
@@ -125,7 +127,7 @@ import Testing
         group.addTask {
           var change = Party(partyID: party.partyID, phones: ["1"], emails: ["a@b"])
           change.addresses = [Address(city: "北京")]
-          change.sourceAttributes = [SourceAttribute(name: "a", value: "b")]
+          change.sourceAttributes = [API.SourceAttribute(name: "a", value: "b")]
           _ = try await service.update(change, paths)
         }
       }

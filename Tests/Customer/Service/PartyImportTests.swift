@@ -1,5 +1,6 @@
 import API
 import CustomerService
+import MainstayTesting
 import RPCCore
 import Testing
 

@@ -1,4 +1,5 @@
 import API
+import MainstayTesting
 import RPCCore
 import Testing
 

@@ -1,18 +1,12 @@
 import Core
 import RPCCore
 
-extension Core.Identifier {
+extension Identifier {
   /// The id that a request names. A text that begins like one and is none is an id of nothing: NOT_FOUND; any other text is a
   /// mistake in the request: INVALID_ARGUMENT.
-  static func named(_ text: String, _ field: String) throws -> Self {
+  public static func named(_ text: String, _ field: String) throws -> Self {
     if let id = Self(text) { return id }
     if text.hasPrefix(Kind.prefix + "_"), text.utf8.count <= 64 { throw RPCError(.notFound, "no \(field) \(text)") }
     throw RPCError.invalid(field, "must be an id \(Kind.prefix)_…")
   }
-}
-
-extension RPCError {
-  static func noParty(_ id: String) -> RPCError { RPCError(.notFound, "no party \(id)") }
-  static func noCustomer(_ id: String) -> RPCError { RPCError(.notFound, "no customer \(id)") }
-  static func noPolicy(_ id: String) -> RPCError { RPCError(.notFound, "no policy \(id)") }
 }

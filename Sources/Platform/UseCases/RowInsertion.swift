@@ -2,15 +2,15 @@ import Storage
 
 /// Inserts many rows of one table in few statements: 64 at a time, the rest in powers of two, so that seven prepared statements
 /// serve every count.
-struct RowInsertion {
+public struct RowInsertion: Sendable {
   /// Most rows of one statement.
-  static let maximumRows = 64
+  public static let maximumRows = 64
 
   fileprivate let columnCount: Int
   private let heads: [Int: String]
 
   /// For these columns of a table.
-  init(into table: String, columns: [String]) {
+  public init(into table: String, columns: [String]) {
     let head = "INSERT INTO \(table) (\(columns.joined(separator: ", "))) VALUES "
     let row = "(" + Array(repeating: "?", count: columns.count).joined(separator: ", ") + ")"
     var heads: [Int: String] = [:]
@@ -28,20 +28,20 @@ struct RowInsertion {
 }
 
 /// Rows on their way into one table.
-struct RowBuffer {
+public struct RowBuffer: Sendable {
   private let insertion: RowInsertion
   private let expectation: Statement.Expectation
   private var full: [Statement] = []
   private var values: [SQLValue] = []
 
   /// No rows yet; `expect` is what each statement must keep.
-  init(_ insertion: RowInsertion, expect expectation: Statement.Expectation) {
+  public init(_ insertion: RowInsertion, expect expectation: Statement.Expectation) {
     self.insertion = insertion
     self.expectation = expectation
   }
 
   /// Adds the next value, row by row and column by column.
-  mutating func append(_ value: SQLValue) {
+  public mutating func append(_ value: SQLValue) {
     if values.isEmpty { values.reserveCapacity(RowInsertion.maximumRows * insertion.columnCount) }
     values.append(value)
     if values.count == RowInsertion.maximumRows * insertion.columnCount {
@@ -51,7 +51,7 @@ struct RowBuffer {
   }
 
   /// The statements for all rows.
-  var statements: [Statement] {
+  public var statements: [Statement] {
     var statements = full
     var rest = values[...]
     var rows = RowInsertion.maximumRows / 2

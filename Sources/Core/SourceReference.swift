@@ -28,7 +28,7 @@ public struct SourceReference: Hashable, Sendable {
   }
 
   /// Notes the faults of both parts under their proto names.
-  func check(into faults: inout ViolationList) {
+  public func check(into faults: inout ViolationList) {
     SourceReference.check(source: source, "source", into: &faults)
     faults.check(key, length: 1...SourceReference.maximumKeyLength, "source_key")
   }
@@ -50,7 +50,8 @@ public struct SourceAttribute: Hashable, Sendable {
     self.value = value
   }
 
-  static func check(_ attributes: [SourceAttribute], _ path: String, into faults: inout ViolationList) {
+  /// Notes the faults of a record's attributes, which stand in this field.
+  public static func check(_ attributes: [SourceAttribute], _ path: String, into faults: inout ViolationList) {
     faults.check(count: attributes.count, atMost: maximumCount, path)
     for (index, attribute) in attributes.enumerated() {
       faults.check(attribute.name, length: 1...64, "\(path)[\(index)].name")

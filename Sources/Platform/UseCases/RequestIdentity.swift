@@ -1,13 +1,12 @@
 import Core
-import CustomerDomain
 import Protobuf
 import RPCCore
 import Storage
 
 /// Makes a request that carries a request_id happen once: a repetition within seven days gets the first answer.
-struct RequestIdentity: Sendable {
+public struct RequestIdentity: Sendable {
   /// Most characters of a request_id.
-  static let maximumLength = 64
+  public static let maximumLength = 64
 
   private let caller: String
   private let method: String
@@ -15,7 +14,7 @@ struct RequestIdentity: Sendable {
   private let requestHash: [UInt8]
 
   /// Nil without a request_id. `content` is the request as the service understood it, request_id left out.
-  init?(_ requestID: String, content: some Message, context: ServerContext) throws {
+  public init?(_ requestID: String, content: some Message, context: ServerContext) throws {
     guard !requestID.isEmpty else { return nil }
     var faults = ViolationList()
     faults.check(requestID, length: 1...RequestIdentity.maximumLength, "request_id")
@@ -37,10 +36,10 @@ struct RequestIdentity: Sendable {
   }
 }
 
-extension Environment {
+extension UseCaseEnvironment {
   /// Answers a write: an earlier answer to the same request if there is one, else what `attempt` decides, committed. `attempt`
   /// is run again when another writer was faster.
-  func answer<Reply: Message>(
+  public func answer<Reply: Message>(
     _ identity: RequestIdentity?, _ attempt: () async throws -> (batch: Batch, reply: Reply)
   ) async throws -> Reply {
     let store = IdempotencyStore(database: database)

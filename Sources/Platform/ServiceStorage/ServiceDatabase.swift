@@ -1,0 +1,47 @@
+import ServiceRuntime
+import Storage
+import StorageSQLite
+import UseCases
+
+/// Where a service keeps its data, as its configuration says.
+public enum ServiceDatabase {
+  /// The setting.
+  public static let key = ConfigurationKey("database", "where the data are: sqlite:PATH")
+
+  /// Opens the database and brings its schema to the program's version. Throws `ConfigurationError` for a place of an unknown
+  /// kind, else what the driver throws.
+  public static func open(
+    _ environment: ServiceEnvironment, migrations: [Migration]
+  ) async throws -> any Database {
+    let location = try environment.configuration.location(key.name)
+    guard location.scheme == "sqlite" else {
+      throw ConfigurationError("\(key.name): \(location.scheme) is not supported; use sqlite:PATH")
+    }
+    let database = try SQLiteDatabase(path: location.path, clock: environment.clock)
+    try await database.migrate(migrations)
+    return database
+  }
+}
+
+extension ServiceProcess {
+  /// Runs the program mainstay-NAME that is this service on its database, and nothing more; never returns.
+  public static func run<Service: DatabaseService>(_ name: String, _ service: Service.Type) async -> Never {
+    await run(name, keys: [ServiceDatabase.key]) { environment in
+      let database = try await ServiceDatabase.open(environment, migrations: Service.migrations)
+      let service = try await Service(
+        database: database, clock: environment.clock, random: environment.random, replica: "mainstay-\(name)")
+      return environment.application(service, on: database)
+    }
+  }
+}
+
+extension ServiceEnvironment {
+  /// What the process serves: the service, its loops beside it, and its database closed in the end.
+  public func application(_ service: some DatabaseService, on database: any Database) -> ServiceApplication {
+    let (group, logger) = (group, logger)
+    let background = service.background(
+      sleep: { try await group.first.sleep(for: $0) },
+      onError: { logger.error("a background loop failed and goes on", metadata: ["cause": "\($0)"]) })
+    return ServiceApplication(.methods(service.methodBindings), background: background) { database.close() }
+  }
+}

@@ -1,0 +1,65 @@
+import Core
+import Events
+import RPCCore
+import Storage
+
+/// A service on a database of its own, as its program starts it.
+public protocol DatabaseService: Sendable {
+  /// The service's tables. The database adds the storage layer's own.
+  static var migrations: [Migration] { get }
+
+  /// Opens the service on a database that has been migrated.
+  ///
+  /// `replica` is this process's stable name: after a restart it goes on numbering events at once.
+  init(database: any Database, clock: any Clock, random: any RandomSource, replica: String) async throws
+
+  /// What it has of its own and with every service.
+  var foundation: ServiceFoundation { get }
+
+  /// Its own methods, without the foundation's.
+  var ownMethodBindings: [MethodBinding] { get }
+}
+
+extension DatabaseService {
+  /// All that it answers: its own methods and EventService.
+  public var methodBindings: [MethodBinding] { ownMethodBindings + foundation.methodBindings }
+
+  /// What must run beside the calls; see `ServiceFoundation.background`.
+  public func background(
+    sleep: @escaping @Sendable (Duration) async throws -> Void, onError: @escaping @Sendable (any Error) -> Void
+  ) -> [@Sendable () async throws -> Void] {
+    foundation.background(sleep: sleep, onError: onError)
+  }
+}
+
+/// What every service with a database does alike: its event log, the numbering of events, and housekeeping.
+public struct ServiceFoundation: Sendable {
+  private let database: any Database
+  private let clock: any Clock
+  private let log: EventLog
+  private let sequencer: Sequencer
+
+  /// Opens the event log. Throws what `EventLog.open` does.
+  public init(database: any Database, clock: any Clock, random: any RandomSource, replica: String) async throws {
+    self.database = database
+    self.clock = clock
+    log = try await EventLog.open(database, random: random)
+    sequencer = Sequencer(database: database, log: log, holder: replica, clock: clock)
+  }
+
+  /// EventService.
+  public var methodBindings: [MethodBinding] { EventServiceEndpoint(log: log).methodBindings }
+
+  /// What must run beside the calls as long as the service does, each in a task of its own that is cancelled at the end: the
+  /// numbering of events and the removal of answers that are no longer kept. `sleep` is the event loop's and must end early when
+  /// cancelled; errors that the loops survive go to `onError`.
+  public func background(
+    sleep: @escaping @Sendable (Duration) async throws -> Void, onError: @escaping @Sendable (any Error) -> Void
+  ) -> [@Sendable () async throws -> Void] {
+    let (sequencer, housekeeping) = (sequencer, Housekeeping(database: database, clock: clock))
+    return [
+      { try await sequencer.run(sleep: sleep, onError: onError) },
+      { try await housekeeping.run(sleep: sleep, onError: onError) },
+    ]
+  }
+}
