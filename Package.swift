@@ -38,6 +38,7 @@ let package = Package(
     .executable(name: "mainstay", targets: ["mainstay"]),
     .executable(name: "mainstay-gateway", targets: ["mainstay-gateway"]),
     .executable(name: "mainstay-customer", targets: ["mainstay-customer"]),
+    .executable(name: "mainstay-reporting", targets: ["mainstay-reporting"]),
     .executable(name: "mainstay-interop", targets: ["mainstay-interop"]),
   ],
   dependencies: [
@@ -86,6 +87,15 @@ let package = Package(
       ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
     program("mainstay-customer", "Customer/main", ["CustomerService", "ServiceRuntime", "ServiceStorage"]),
 
+    // Reporting service
+    layer("ReportingDomain", "Reporting/Domain", ["Core"]),
+    layer(
+      "ReportingService", "Reporting/Service",
+      ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing"]),
+    program(
+      "mainstay-reporting", "Reporting/main",
+      ["ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "StorageSQLite"]),
+
     // Gateway
     layer(
       "Gateway", "Gateway/Gateway", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", logging]),
@@ -121,6 +131,9 @@ let package = Package(
         "CustomerService", "Events", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "Storage",
         "StorageSQLite",
       ]),
+    // Suites of the reporting service
+    suite("ReportingDomainTests", "Reporting/Domain", ["ReportingDomain", "Core"]),
+
     // House rules
     suite("ArchitectureTests", "Architecture", []),
     // Messages

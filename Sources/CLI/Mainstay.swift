@@ -13,6 +13,7 @@ struct Mainstay: ParsableCommand {
         mainstay customers import febrl1.csv --source febrl1 --mapping services/customer/mappings/febrl.yaml
         mainstay customers search smith
         mainstay call mainstay.customer.v1.CustomerService/ListCustomers '{"pageSize": 3}'
+        mainstay reports run persistency --by premium-frequency --months 13,25,37
         mainstay events tail --until-caught-up
         mainstay down
 
@@ -22,7 +23,7 @@ struct Mainstay: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       UpCommand.self, DownCommand.self, StatusCommand.self, CertsCommand.self, CallCommand.self, CustomersCommand.self,
-      PoliciesCommand.self, EventsCommand.self,
+      PoliciesCommand.self, ReportsCommand.self, EventsCommand.self,
     ])
 
   static func main() {

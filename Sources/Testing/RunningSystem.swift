@@ -8,17 +8,23 @@ public final class RunningSystem: Sendable {
   public let gatewayPort: Int
   /// Where the customer service listens.
   public let customerPort: Int
+  /// Where the reporting service listens.
+  public let reportingPort: Int
 
   /// A system that is not up yet.
   public init() throws {
     home = try TemporaryFolder()
     gatewayPort = try freePort()
     customerPort = try freePort()
+    reportingPort = try freePort()
   }
 
   /// Starts everything and waits until it is healthy.
   public func up() async throws -> Program.Result {
-    try await mainstay(["up", "--gateway-port", "\(gatewayPort)", "--customer-port", "\(customerPort)"])
+    try await mainstay([
+      "up", "--gateway-port", "\(gatewayPort)", "--customer-port", "\(customerPort)", "--reporting-port",
+      "\(reportingPort)",
+    ])
   }
 
   /// Stops everything.

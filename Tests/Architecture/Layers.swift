@@ -33,6 +33,13 @@ enum Layers {
     "CustomerService": ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
     "mainstay-customer": ["CustomerService", "ServiceRuntime", "ServiceStorage"],
 
+    "ReportingDomain": ["Core"],
+    "ReportingService": ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing"],
+    // It makes channels to the services that it follows.
+    "mainstay-reporting": [
+      "ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "StorageSQLite",
+    ],
+
     "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "Logging"],
     "mainstay-gateway": ["Gateway", "ServiceRuntime"],
 

@@ -45,18 +45,19 @@ struct ImportOptions: ParsableArguments {
         batchRows: batch
       ).run()
     }
-    print(summary, terminal)
+    print(summary, terminal, countsMissing: mapping.rules.contains(where: \.nonPositiveIsMissing))
     guard summary.rejected == 0 else {
       let rows = summary.rejected == 1 ? "1 row was" : "\(summary.rejected) rows were"
       throw CommandFailure("\(rows) not taken; \(rejectPath) has them with line and reason")
     }
   }
 
-  private func print(_ summary: ImportSummary, _ terminal: Terminal) {
+  private func print(_ summary: ImportSummary, _ terminal: Terminal, countsMissing: Bool) {
+    let missing = countsMissing ? [("missing_amounts", "\(summary.missingAmounts)")] : []
     let numbers = [
       ("created", "\(summary.created)"), ("updated", "\(summary.updated)"), ("unchanged", "\(summary.unchanged)"),
-      ("rejected", "\(summary.rejected)"), ("seconds", fixed(summary.seconds)),
-    ]
+      ("rejected", "\(summary.rejected)"),
+    ] + missing + [("seconds", fixed(summary.seconds))]
     let listing = Listing(
       numbers.map(\.0), format: output.resolved(terminal), terminal: terminal, output: StandardOutput())
     listing.addOnly(numbers.map(\.1), json: JSONText.object(numbers))

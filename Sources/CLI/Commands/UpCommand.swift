@@ -25,9 +25,10 @@ struct UpCommand: ParsableCommand {
   @Option(help: "Folder of the services' programs; where mainstay is without it, or MAINSTAY_BIN.") var binDir: String?
   @Option(help: "Port of the gateway in a configuration file that is not there yet.") var gatewayPort: Int?
   @Option(help: "Port of the customer service in a configuration file that is not there yet.") var customerPort: Int?
+  @Option(help: "Port of the reporting service in a configuration file that is not there yet.") var reportingPort: Int?
 
   func validate() throws {
-    for port in [gatewayPort, customerPort].compactMap({ $0 }) where !(1...65_535).contains(port) {
+    for port in [gatewayPort, customerPort, reportingPort].compactMap({ $0 }) where !(1...65_535).contains(port) {
       throw ValidationError("\(port) is no port; give 1 to 65535.")
     }
   }
@@ -72,7 +73,10 @@ struct UpCommand: ParsableCommand {
     }
     try folder.create()
     try DevelopmentCertificates(folder: folder).createMissing()
-    let asked = [ServiceDefinition.gateway.name: gatewayPort, ServiceDefinition.customer.name: customerPort]
+    let asked = [
+      ServiceDefinition.gateway.name: gatewayPort, ServiceDefinition.customer.name: customerPort,
+      ServiceDefinition.reporting.name: reportingPort,
+    ]
     let ports = asked.compactMapValues { $0 }
     for service in ServiceDefinition.all {
       let path = folder.configuration(of: service)

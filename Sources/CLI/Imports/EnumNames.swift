@@ -12,6 +12,8 @@ enum EnumNames {
     PremiumFrequency(name: full(text, "PREMIUM_FREQUENCY_"))
   }
 
+  static func endCause(_ text: String) -> EndCause? { EndCause(name: full(text, "END_CAUSE_")) }
+
   /// The types of identifiers, for messages.
   static var identifierTypes: String {
     IdentifierType.all.dropFirst().map { String($0.name.dropFirst("IDENTIFIER_TYPE_".count)) }.joined(separator: ", ")

@@ -12,7 +12,8 @@ enum ImportField: Hashable, Sendable {
   case attribute(String)
   case policyholderKey, productCode, channel, state, premiumFrequency
   case annualPremium, sumAssured
-  case issueDate, endDate, observedUntilDate
+  case issueDate, endDate, observedUntilDate, observedDuration
+  case agentID, partnerID, branchID, endCause
 
   /// A part of a postal address.
   enum AddressPart: Hashable, Sendable {
@@ -84,6 +85,8 @@ enum ImportField: Hashable, Sendable {
         "policyholder_source_key": .policyholderKey, "product_code": .productCode, "channel": .channel, "state": .state,
         "premium_frequency": .premiumFrequency, "annual_premium": .annualPremium, "sum_assured": .sumAssured,
         "issue_date": .issueDate, "end_date": .endDate, "observed_until_date": .observedUntilDate,
+        "observed_duration": .observedDuration, "agent_id": .agentID, "partner_id": .partnerID, "branch_id": .branchID,
+        "end_cause": .endCause,
       ]
     }
   }

@@ -9,6 +9,8 @@ struct ImportSummary: Equatable, Sendable {
   var updated = 0
   var unchanged = 0
   var rejected = 0
+  /// Amounts that the mapping took for missing.
+  var missingAmounts = 0
   /// Batches that were sent once more because the connection had broken.
   var repeatedBatches = 0
   var seconds = 0.0
@@ -115,7 +117,9 @@ final class ImportRun<Target: ImportTarget> {
         break
       }
       do throws(RowFault) {
-        batch.rows.append((record.line, try Target.record(try MappedRow(record, mapping))))
+        let row = try MappedRow(record, mapping)
+        batch.rows.append((record.line, try Target.record(row)))
+        summary.missingAmounts += row.missingAmounts
       } catch {
         try rejects.add(record, reason: error.reason)
         continue

@@ -10,6 +10,8 @@ struct MappedRow {
     var text: String
     var date: CivilDate?
     var money: API.Money?
+    /// Millionths of a month.
+    var micromonths: Int64?
     var issuer = ""
     var identifierType = ""
   }
@@ -20,6 +22,10 @@ struct MappedRow {
   let constants: [(field: ImportField, value: String)]
   /// Values that their fields could not take, and that the mapping keeps.
   let keptAttributes: [API.SourceAttribute]
+  /// Amounts that the mapping takes for missing.
+  let missingAmounts: Int
+  /// What the mapping derives from other fields.
+  let derived: Set<ImportField>
 
   /// Reads a record; throws what is wrong with it. Blank values count as absent.
   init(_ record: CSVRecord, _ bound: BoundMapping) throws(RowFault) {
@@ -29,10 +35,12 @@ struct MappedRow {
     }
     kind = bound.mapping.kind
     constants = bound.mapping.constants
+    derived = bound.mapping.derived
     key = try MappedRow.text(record.fields[bound.keyPlace], bound.mapping.key)
     guard !key.isEmpty else { throw RowFault(reason: "\(bound.mapping.key): the key is empty") }
     var values: [Value] = []
     var kept: [API.SourceAttribute] = []
+    var missing = 0
     for (place, rule) in bound.rules {
       var text = try MappedRow.text(record.fields[place], rule.column)
       guard !text.isEmpty else { continue }
@@ -46,6 +54,10 @@ struct MappedRow {
       }
       var value = Value(column: rule.column, field: rule.field, text: text)
       guard let expected = MappedRow.interpret(&value, rule) else {
+        if rule.nonPositiveIsMissing, let money = value.money, money.minorUnits <= 0 {
+          missing += 1
+          continue
+        }
         if rule.field.joins, let index = values.firstIndex(where: { $0.field == rule.field }) {
           values[index].text += " " + text
         } else {
@@ -57,6 +69,7 @@ struct MappedRow {
     }
     self.values = values
     keptAttributes = kept
+    missingAmounts = missing
   }
 
   /// Reads a value of a type; nil, or what was expected.
@@ -69,6 +82,10 @@ struct MappedRow {
       guard let minorUnits = minorUnits(value.text, rule) else { return "is no amount" }
       value.money = API.Money(currencyCode: rule.currency, minorUnits: minorUnits)
       return nil
+    case .observedDuration:
+      value.micromonths = rule.unit?.micromonths(value.text)
+      return value.micromonths == nil ? "is no length of time" : nil
+    case .endCause: return EnumNames.endCause(value.text) == nil ? "is no cause of an end" : nil
     case .sex: return EnumNames.sex(value.text) == nil ? "is no sex" : nil
     case .channel: return EnumNames.channel(value.text) == nil ? "is no channel" : nil
     case .state: return EnumNames.state(value.text) == nil ? "is no state of a policy" : nil

@@ -24,6 +24,10 @@ struct Mapping: Sendable {
     var decimals = 2
     var scale: ExactDecimal?
     var offset: ExactDecimal?
+    /// For money: whether zero and less mean that the amount is missing.
+    var nonPositiveIsMissing = false
+    /// For lengths of time.
+    var unit: DurationUnit?
   }
 
   /// The file's name, for messages.
@@ -37,6 +41,9 @@ struct Mapping: Sendable {
   var constants: [(field: ImportField, value: String)]
   /// Columns that are left out on purpose.
   var ignored: Set<String>
+  /// Days of policies that follow from the issue date and the observed duration where the row does not have them: the end date
+  /// if the state ends the contract, else the day until which it was observed.
+  var derived: Set<ImportField> = []
 
   /// The columns that a reject file has before those of the original: they are passed over, so that a repaired reject file can
   /// be imported like any other.

@@ -9,9 +9,11 @@ import Yams
 ///       date_of_birth: {field: person.birth_date, format: yyyyMMdd, invalid: keep}
 ///     constants: {addresses[0].country_code: AU}
 ///     ignore: [remarks]
+///     derive: [end_date, observed_until_date]     policies: days from issue_date and observed_duration
 ///
 /// Options of a column: field; format (days); invalid (reject, keep); values (what to take for a value); issuer and type
-/// (identifiers); currency, decimals, scale, offset (money: value × scale + offset).
+/// (identifiers); currency, decimals, scale, offset (money: value × scale + offset); non_positive (money: missing); unit
+/// (observed_duration: quarters, months or days).
 struct MappingFile {
   private let name: String
 
@@ -31,7 +33,7 @@ struct MappingFile {
       throw CommandFailure.usage("\(name) is no YAML: \(oneLine("\(error)"))")
     }
     guard let root, let entries = root.mapping else { throw CommandFailure.usage("\(name) must hold KEY: VALUE lines") }
-    try check(entries, known: ["kind", "key", "columns", "constants", "ignore"])
+    try check(entries, known: ["kind", "key", "columns", "constants", "ignore", "derive"])
     guard let kindText = root["kind"]?.string, let kind = RecordKind(rawValue: kindText) else {
       throw fault(root["kind"] ?? root, "kind must be person, company or policy")
     }
@@ -40,7 +42,7 @@ struct MappingFile {
     }
     let mapping = Mapping(
       name: name, kind: kind, key: key, rules: try rules(root["columns"], kind), constants: try constants(root, kind),
-      ignored: try ignored(root["ignore"]))
+      ignored: try names(root["ignore"], "ignore"), derived: try derived(root, kind))
     try checkTargets(mapping, root)
     return mapping
   }
@@ -62,7 +64,10 @@ struct MappingFile {
     }
     try check(
       options,
-      known: ["field", "format", "invalid", "values", "issuer", "type", "currency", "decimals", "scale", "offset"])
+      known: [
+        "field", "format", "invalid", "values", "issuer", "type", "currency", "decimals", "scale", "offset",
+        "non_positive", "unit",
+      ])
     guard let path = node["field"] else { throw fault(node, "\(column) has no field") }
     var rule = Mapping.Rule(column: column, field: try field(path, kind))
     if let format = node["format"] {
@@ -87,6 +92,18 @@ struct MappingFile {
     }
     rule.scale = try number(node["scale"], "scale")
     rule.offset = try number(node["offset"], "offset")
+    if let nonPositive = node["non_positive"] {
+      guard rule.field.isMoney, nonPositive.string == "missing" else {
+        throw fault(nonPositive, "non_positive is for money, and may be \"missing\"")
+      }
+      rule.nonPositiveIsMissing = true
+    }
+    if let unit = node["unit"] {
+      guard rule.field == .observedDuration, let known = unit.string.flatMap({ DurationUnit(rawValue: $0) }) else {
+        throw fault(unit, "unit is for observed_duration, and is quarters, months or days")
+      }
+      rule.unit = known
+    }
     return try checked(rule, node)
   }
 
@@ -97,6 +114,9 @@ struct MappingFile {
     }
     if rule.field.isMoney, rule.currency.utf8.count != 3 {
       throw fault(node, "\(rule.column): money needs a currency, for example CNY")
+    }
+    if rule.field == .observedDuration, rule.unit == nil {
+      throw fault(node, "\(rule.column): observed_duration needs a unit: quarters, months or days")
     }
     if !rule.field.isMoney, rule.scale != nil || rule.offset != nil {
       throw fault(node, "\(rule.column): scale and offset are for money")
@@ -115,10 +135,18 @@ struct MappingFile {
     }
   }
 
-  private func ignored(_ node: Node?) throws -> Set<String> {
+  private func names(_ node: Node?, _ what: String) throws -> Set<String> {
     guard let node else { return [] }
-    guard let names = node.sequence else { throw fault(node, "ignore must be a list of columns") }
+    guard let names = node.sequence else { throw fault(node, "\(what) must be a list") }
     return Set(names.compactMap(\.string))
+  }
+
+  private func derived(_ root: Node, _ kind: RecordKind) throws -> Set<ImportField> {
+    let fields = try names(root["derive"], "derive").map { ImportField($0, of: kind) }
+    guard fields.allSatisfy({ $0 == .endDate || $0 == .observedUntilDate }) else {
+      throw fault(root["derive"] ?? root, "only end_date and observed_until_date of policies can be derived")
+    }
+    return Set(fields.compactMap { $0 })
   }
 
   /// Two columns for a field that takes one would hide each other.

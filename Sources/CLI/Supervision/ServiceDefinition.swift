@@ -7,11 +7,22 @@ struct ServiceDefinition: Sendable {
 
   static let gateway = ServiceDefinition(name: "gateway", defaultPort: 7_443)
   static let customer = ServiceDefinition(name: "customer", defaultPort: 7_451)
+  static let reporting = ServiceDefinition(name: "reporting", defaultPort: 7_454)
   /// What is started, services before the gateway that forwards to them.
-  static let all = [customer, gateway]
+  static let all = [customer, reporting, gateway]
 
   /// Name of the program.
   var program: String { "mainstay-\(name)" }
+
+  /// Whom it calls: the gateway forwards to all, reporting follows the events of those that have some.
+  private var upstreams: [ServiceDefinition] {
+    switch name {
+    case ServiceDefinition.gateway.name: ServiceDefinition.all.filter { $0.name != name }
+    case ServiceDefinition.reporting.name:
+      ServiceDefinition.all.filter { $0.name != name && $0.name != ServiceDefinition.gateway.name }
+    default: []
+    }
+  }
 
   /// The first configuration file: ports of all services by name.
   func configuration(ports: [String: Int]) -> String {
@@ -27,9 +38,10 @@ struct ServiceDefinition: Sendable {
       "  authority: ../pki/ca.pem",
       "  client_verification: required",
     ]
-    if isGateway {
+    let upstreams = upstreams
+    if !upstreams.isEmpty {
       lines.append("upstreams:")
-      for service in ServiceDefinition.all where service.name != name {
+      for service in upstreams {
         lines.append("  \(service.name): 127.0.0.1:\(ports[service.name] ?? service.defaultPort)")
       }
     }

@@ -1,0 +1,109 @@
+import Core
+
+/// What the figures need to know of a policy.
+public struct PolicyFact: Hashable, Sendable {
+  /// Whether and how the contract has ended.
+  public enum Outcome: Hashable, Sendable {
+    /// It stands.
+    case inForce
+    /// It has ended, for this reason.
+    case ended(EndCause)
+  }
+
+  /// pol_…
+  public var policyID: String
+  /// cus_… of the policyholder; nil as long as it is not known.
+  public var customerID: String?
+  /// How it stands.
+  public var outcome: Outcome
+  /// Day of issue.
+  public var issueDate: CivilDate
+  /// First day on which it no longer stands.
+  public var endDate: CivilDate?
+  /// Last day of which the source tells; nil if it tells until now.
+  public var observedUntil: CivilDate?
+  /// Time from issue to the end or the end of observation in millionths of a month; nil if only the dates tell.
+  public var exactMicromonths: Int64?
+  /// One year's premium, or the whole if single.
+  public var annualPremium: Money?
+  /// How often a premium is due; nil if not known.
+  public var frequency: PremiumFrequency?
+
+  /// A policy's facts.
+  public init(
+    policyID: String, customerID: String? = nil, outcome: Outcome, issueDate: CivilDate, endDate: CivilDate? = nil,
+    observedUntil: CivilDate? = nil, exactMicromonths: Int64? = nil, annualPremium: Money? = nil,
+    frequency: PremiumFrequency? = nil
+  ) {
+    self.policyID = policyID
+    self.customerID = customerID
+    self.outcome = outcome
+    self.issueDate = issueDate
+    self.endDate = endDate
+    self.observedUntil = observedUntil
+    self.exactMicromonths = exactMicromonths
+    self.annualPremium = annualPremium
+    self.frequency = frequency
+  }
+
+  /// Whether the contract has ended.
+  public var hasEnded: Bool { outcome != .inForce }
+
+  /// How long it stood, or has been seen to stand; nil if it ended on a day that nobody knows, or is observed only to a day
+  /// before its issue.
+  public func duration(today: CivilDate) -> PolicyDuration? {
+    if let exactMicromonths { return PolicyDuration(micromonths: exactMicromonths) }
+    let end = hasEnded ? endDate : min(observedUntil ?? today, today)
+    guard let end, end >= issueDate else { return nil }
+    return PolicyDuration(from: issueDate, to: end)
+  }
+}
+
+/// Why a contract ended; the numbers are those of mainstay.customer.v1.EndCause.
+public enum EndCause: Int, Sendable, CaseIterable {
+  /// Not known.
+  case unknown = 0
+  /// 退保
+  case surrender = 1
+  /// Of the insured.
+  case death = 2
+  /// 满期
+  case maturity = 3
+  /// End of the term without a benefit.
+  case expiry = 4
+  /// 失效
+  case lapse = 5
+  /// Any other.
+  case other = 6
+
+  /// As reports print it.
+  public var name: String { "\(self)" }
+}
+
+/// How often a premium is due; the numbers are those of mainstay.customer.v1.PremiumFrequency.
+public enum PremiumFrequency: Int, Sendable {
+  /// Once.
+  case single = 1
+  /// Once a year.
+  case annual = 2
+  /// Twice a year.
+  case halfYearly = 3
+  /// Four times a year.
+  case quarterly = 4
+  /// Twelve times a year.
+  case monthly = 5
+  /// More often than yearly, not known how often.
+  case infraAnnual = 6
+  /// Less often than yearly or irregular.
+  case other = 7
+
+  /// Instalments of a year; 1 if not known.
+  var instalmentsPerYear: Int64 {
+    switch self {
+    case .single, .annual, .infraAnnual, .other: 1
+    case .halfYearly: 2
+    case .quarterly: 4
+    case .monthly: 12
+    }
+  }
+}

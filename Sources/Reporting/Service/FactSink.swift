@@ -1,0 +1,135 @@
+import API
+import Core
+import EventFollowing
+import RPCCore
+import Storage
+import Synchronization
+
+/// Keeps the facts of one service: the rows that its events change, and how far they are applied, in one batch.
+struct FactSink: EventSink {
+  /// Rows that one batch removes at most.
+  static let removedRows: Int64 = 5_000
+
+  private let service: FollowedService
+  private let database: any Database
+  private let changeover: AsyncSignal
+  private let place: SharedPlace
+
+  /// A sink for the events of a service. `changeover` is raised when a rebuild has ended.
+  init(_ service: FollowedService, database: any Database, changeover: AsyncSignal) {
+    (self.service, self.database, self.changeover) = (service, database, changeover)
+    place = SharedPlace()
+  }
+
+  func resumeToken() async throws -> String {
+    let progress = try await ProgressRepository(database: database).progress(of: service)
+    let generation = progress.building ?? progress.current
+    place.value.withLock { $0 = generation }
+    return generation.token
+  }
+
+  func apply(_ page: SubscribeResponse) async throws {
+    let old = place.value.withLock { $0 }
+    var statements: [Statement] = []
+    for event in page.events {
+      switch EventFacts.effect(of: event, generation: old.number) {
+      case .rows(let rows): statements += rows
+      case .unknown: statements.append(try unknown(event))
+      }
+    }
+    var new = old
+    new.token = page.resumeToken
+    new.applied += Int64(page.events.count)
+    new.lastRecorded = max(new.lastRecorded, page.events.compactMap(\.recordedTime).map(\.microseconds).max() ?? 0)
+    if new != old { try await database.commit(Batch(statements + [advance(from: old, to: new)]), lane: .bulk) }
+    place.value.withLock { $0 = new }
+    if page.caughtUp, new.isBuilding { try await changeOver(to: new) }
+  }
+
+  func startOver() async throws {
+    try await ProgressRepository(database: database).beginRebuild(of: service)
+  }
+
+  /// Another writer at the same place would apply events twice: it fails instead.
+  private func advance(from old: Generation, to new: Generation) -> Statement {
+    Statement(
+      """
+      UPDATE progress SET token = ?, applied = ?, last_recorded = ? WHERE service = ? AND generation = ? AND token = ?
+      """,
+      [
+        .text(new.token), .integer(new.applied), .integer(new.lastRecorded), .text(service.rawValue),
+        .integer(new.number), .text(old.token),
+      ], expect: .changes(1, orFail: BatchConflict(.versionMismatch, subject: "progress of \(service.rawValue)")))
+  }
+
+  private func unknown(_ event: Event) throws -> Statement {
+    Statement(
+      "INSERT INTO unknown_event (service, event_id, type, event) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      [.text(service.rawValue), .text(event.eventID), .text(event.type), .blob(try event.serialized())])
+  }
+
+  /// The generation that was built is what reports read from now on; the one before goes bit by bit.
+  private func changeOver(to built: Generation) async throws {
+    let number = SQLValue.integer(built.number)
+    try await database.commit(
+      Batch([
+        Statement(
+          "UPDATE progress SET is_building = 0 WHERE service = ? AND generation = ? AND is_building = 1",
+          [.text(service.rawValue), number],
+          expect: .changes(1, orFail: BatchConflict(.notFound, subject: "rebuild of \(service.rawValue)"))),
+        Statement(
+          "DELETE FROM progress WHERE service = ? AND generation < ?", [.text(service.rawValue), number]),
+      ]), lane: .bulk)
+    place.value.withLock { $0.isBuilding = false }
+    changeover.raise()
+  }
+
+  /// Removes the rows of generations that are gone, at once what a process that was killed has left, then after each rebuild,
+  /// until the task is cancelled. Beside the follower, so that the figures stay fresh meanwhile.
+  func removeForgotten(onError: @Sendable (any Error) -> Void) async throws {
+    while true {
+      let seen = changeover.count
+      do { try await removeForgottenRows() } catch let error as CancellationError {
+        throw error
+      } catch {
+        onError(error)
+      }
+      try await changeover.wait(after: seen)
+    }
+  }
+
+  private func removeForgottenRows() async throws {
+    for table in service.tables {
+      while true {
+        let row = try await database.row(
+          Statement(
+            """
+            SELECT generation FROM \(table.name)
+            WHERE generation < (SELECT min(generation) FROM progress WHERE service = ?) LIMIT 1
+            """, [.text(service.rawValue)]))
+        guard let generation = try row?.integer(0) else { break }
+        try await database.commit(
+          Batch([
+            Statement(
+              """
+              DELETE FROM \(table.name) WHERE generation = ? AND \(table.key) IN (
+                SELECT \(table.key) FROM \(table.name) WHERE generation = ? LIMIT ?)
+              """, [.integer(generation), .integer(generation), .integer(Self.removedRows)])
+          ]), lane: .bulk)
+      }
+    }
+  }
+}
+
+/// Where a sink stands, shared by its copies.
+private final class SharedPlace: Sendable {
+  let value = Mutex(Generation())
+}
+
+extension GoogleTimestamp {
+  /// Microseconds since 1970, held within their range.
+  var microseconds: Int64 {
+    let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
+    return overflow ? 0 : product &+ Int64(nanos) / 1_000
+  }
+}

@@ -1,0 +1,48 @@
+import API
+import Core
+import EventFollowing
+import ReportingDomain
+import RPCCore
+import Storage
+
+/// The reporting service (R1, R5, R13): figures from the events of the other services, on a database that is given to it.
+public struct ReportingServiceApplication: Sendable {
+  /// The service's tables. The database adds the storage layer's own.
+  public static var migrations: [Migration] { ReportingSchema.migrations }
+
+  private let endpoint: ReportingEndpoint
+
+  /// The service on a database that has been migrated, with a channel to each service that it follows. The channels belong to
+  /// the event loop that `background` runs on.
+  public init(
+    database: any Database, upstreams: [FollowedService: any RPCCore.Channel], clock: any Clock,
+    rules: ReportingRules = ReportingRules()
+  ) {
+    let changeover = AsyncSignal()
+    let sources = FollowedService.allCases.compactMap { service -> ReportingSource? in
+      guard let channel = upstreams[service] else { return nil }
+      let sink = FactSink(service, database: database, changeover: changeover)
+      return ReportingSource(
+        service: service, sink: sink, follower: EventFollower(channel: channel, sink: sink, clock: clock))
+    }
+    endpoint = ReportingEndpoint(
+      database: database, clock: clock, rules: rules, sources: sources, changeover: changeover)
+  }
+
+  /// ReportingService.
+  public var methodBindings: [MethodBinding] { endpoint.methodBindings }
+
+  /// What must run beside the calls as long as the service does, each in a task of its own on the channels' event loop that is
+  /// cancelled at the end. `sleep` is the event loop's and must end early when cancelled; errors that the loops survive go to
+  /// `onError`.
+  public func background(
+    sleep: @escaping @Sendable (Duration) async throws -> Void, onError: @escaping @Sendable (any Error) -> Void
+  ) -> [@Sendable () async throws -> Void] {
+    endpoint.sources.flatMap { source -> [@Sendable () async throws -> Void] in
+      [
+        { try await source.follower.run(sleep: sleep, onError: onError) },
+        { try await source.sink.removeForgotten(onError: onError) },
+      ]
+    }
+  }
+}
