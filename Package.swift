@@ -39,6 +39,7 @@ let package = Package(
     .executable(name: "mainstay-gateway", targets: ["mainstay-gateway"]),
     .executable(name: "mainstay-customer", targets: ["mainstay-customer"]),
     .executable(name: "mainstay-reporting", targets: ["mainstay-reporting"]),
+    .executable(name: "mainstay-partner", targets: ["mainstay-partner"]),
     .executable(name: "mainstay-interop", targets: ["mainstay-interop"]),
   ],
   dependencies: [
@@ -95,6 +96,12 @@ let package = Package(
     program(
       "mainstay-reporting", "Reporting/main",
       ["ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "StorageSQLite"]),
+    // Partner service
+    layer("PartnerDomain", "Partner/Domain", ["Core"]),
+    layer(
+      "PartnerService", "Partner/Service",
+      ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
+    program("mainstay-partner", "Partner/main", ["PartnerService", "ServiceRuntime", "ServiceStorage"]),
 
     // Gateway
     layer(
@@ -133,6 +140,10 @@ let package = Package(
       ]),
     // Suites of the reporting service
     suite("ReportingDomainTests", "Reporting/Domain", ["ReportingDomain", "Core"]),
+    // Suites of the partner service
+    suite("PartnerDomainTests", "Partner/Domain", ["PartnerDomain", "Core", "MainstayTesting"]),
+    suite(
+      "PartnerServiceTests", "Partner/Service", ["PartnerService", "API", "Core", "MainstayTesting", "RPCCore"]),
 
     // House rules
     suite("ArchitectureTests", "Architecture", []),

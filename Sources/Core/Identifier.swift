@@ -123,6 +123,21 @@ public enum EventKind: IdentifierKind {
   public static var prefix: String { "evt" }
 }
 
+/// A partner.
+public enum PartnerIDKind: IdentifierKind {
+  /// "prt"
+  public static var prefix: String { "prt" }
+}
+/// A product.
+public enum ProductIDKind: IdentifierKind {
+  /// "prd"
+  public static var prefix: String { "prd" }
+}
+
+/// Id of a partner, prt_….
+public typealias PartnerID = Identifier<PartnerIDKind>
+/// Id of a product, prd_….
+public typealias ProductID = Identifier<ProductIDKind>
 /// Id of a party, par_….
 public typealias PartyID = Identifier<PartyKind>
 /// Id of a customer, cus_….

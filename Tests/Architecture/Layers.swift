@@ -32,6 +32,9 @@ enum Layers {
     "CustomerDomain": ["Core"],
     "CustomerService": ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
     "mainstay-customer": ["CustomerService", "ServiceRuntime", "ServiceStorage"],
+    "PartnerDomain": ["Core"],
+    "PartnerService": ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
+    "mainstay-partner": ["PartnerService", "ServiceRuntime", "ServiceStorage"],
 
     "ReportingDomain": ["Core"],
     "ReportingService": ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing"],

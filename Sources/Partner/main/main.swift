@@ -1,0 +1,5 @@
+import PartnerService
+import ServiceRuntime
+import ServiceStorage
+
+await ServiceProcess.run("partner", PartnerServiceApplication.self)
