@@ -111,6 +111,9 @@ public struct WithdrawnProduct: Error, Equatable, CustomStringConvertible {
   /// Its code.
   public let code: String
 
+  /// A refusal for this product.
+  public init(code: String) { self.code = code }
+
   /// One line for the caller.
   public var description: String { "product \(code) is withdrawn, which is final; create another one" }
 }
