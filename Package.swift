@@ -96,6 +96,7 @@ let package = Package(
     program(
       "mainstay-reporting", "Reporting/main",
       ["ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "StorageSQLite"]),
+
     // Partner service
     layer("PartnerDomain", "Partner/Domain", ["Core"]),
     layer(
@@ -140,6 +141,7 @@ let package = Package(
       ]),
     // Suites of the reporting service
     suite("ReportingDomainTests", "Reporting/Domain", ["ReportingDomain", "Core"]),
+
     // Suites of the partner service
     suite("PartnerDomainTests", "Partner/Domain", ["PartnerDomain", "Core", "MainstayTesting"]),
     suite(
