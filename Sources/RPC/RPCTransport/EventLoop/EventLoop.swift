@@ -36,6 +36,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   var handlers: [ObjectIdentifier: PollHandler] = [:]
   var retired: [PollHandler] = []
   var dirty: [PollHandler] = []
+  var flushing: [PollHandler] = []
   var unread: [PollHandler] = []
   /// pthread_self() of the loop's thread; 0 until it runs.
   private let thread = Atomic<UInt>(0)
