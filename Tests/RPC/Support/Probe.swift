@@ -37,7 +37,9 @@ struct Probe: Sendable {
       FieldViolation("party.person.birth_date", "must be a day that exists"), FieldViolation("", "empty 請求"),
     ]),
     "unicode": RPCError(.notFound, "100% \t weg: ☺ 😈\n%41"),
-    "long": RPCError(.aborted, String(repeating: "😈", count: 5_000), details: [.badRequest([FieldViolation("f", String(repeating: "長", count: 1_000))])]),
+    "long": RPCError(
+      .aborted, String(repeating: "😈", count: 5_000),
+      details: [.badRequest([FieldViolation("f", String(repeating: "長", count: 1_000))])]),
     "metadata": {
       var error = RPCError(.aborted, "")
       error.metadata.add("x-reason", "because")

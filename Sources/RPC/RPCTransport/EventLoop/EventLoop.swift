@@ -60,7 +60,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     let context = Unmanaged.passRetained(self).toOpaque()
     var created = pthread_t()
     let result = pthread_create(&created, nil, startEventLoop, context)
-    guard result == 0 else { throw .system("cannot start a thread", result) }
+    guard result == 0 else {
+      Unmanaged<EventLoop>.fromOpaque(context).release()
+      throw .system("cannot start a thread", result)
+    }
+    // Nobody waits for the thread, so it gives its memory back itself.
+    pthread_detach(created)
   }
 
   deinit {

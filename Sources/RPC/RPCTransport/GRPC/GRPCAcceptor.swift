@@ -28,8 +28,10 @@ public final class GRPCAcceptor: StreamAcceptor {
 
   func completed(_ method: MethodDescriptor?, _ error: RPCError?) {
     guard traces else { return }
-    logger.trace("call ended", metadata: [
-      "method": .string(method?.path ?? "-"), "code": .string((error?.code ?? .ok).description),
-    ])
+    logger.trace(
+      "call ended",
+      metadata: [
+        "method": .string(method?.path ?? "-"), "code": .string((error?.code ?? .ok).description),
+      ])
   }
 }

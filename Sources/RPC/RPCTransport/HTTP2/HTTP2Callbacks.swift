@@ -10,7 +10,8 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
     guard let frame else { return 0 }
     return withConnection(user, orElse: 0) { $0.began(frame.pointee.hd.stream_id) }
   }
-  nghttp2_session_callbacks_set_on_header_callback(callbacks) { _, frame, name, nameLength, value, valueLength, _, user in
+  nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+    _, frame, name, nameLength, value, valueLength, _, user in
     guard let frame else { return 0 }
     return withConnection(user, orElse: 0) {
       $0.receivedField(
