@@ -25,7 +25,9 @@ struct Startup: Sendable {
       for record in ProcessTable.read(folder) where missing.contains(where: { $0.name == record.name }) {
         // A wrong configuration does not heal.
         let ends = record.restarts + (record.state == .waiting && record.lastExit != 0 ? 1 : 0)
-        if ends >= Startup.failures || (ends > 0 && record.lastExit == 2) { throw failure(of: record.name, exit: record.lastExit) }
+        if ends >= Startup.failures || (ends > 0 && record.lastExit == 2) {
+          throw failure(of: record.name, exit: record.lastExit)
+        }
       }
       var stillMissing: [ServiceDefinition] = []
       for service in missing {
@@ -36,7 +38,9 @@ struct Startup: Sendable {
         }
       }
       missing = stillMissing
-      if let late = missing.first, loop.clock.monotonicNanoseconds() > deadline { throw failure(of: late.name, exit: 1) }
+      if let late = missing.first, loop.clock.monotonicNanoseconds() > deadline {
+        throw failure(of: late.name, exit: 1)
+      }
       if !missing.isEmpty { try await loop.sleep(for: Startup.pause) }
     }
   }
