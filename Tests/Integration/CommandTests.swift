@@ -3,7 +3,9 @@ import MainstayTesting
 import Testing
 
 /// The other commands, with the real programs.
-@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
+@Suite(
+  .serialized, .timeLimit(.minutes(5)),
+  .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct CommandTests {
   private static let create = """
     {"party": {"source": "crm", "sourceKey": "1", "person": {"fullName": "王小明", "birthDate": {"year": 1990, "month": 1, "day": 2}}}}

@@ -8,7 +8,9 @@ private let header =
   "rec_id,given_name,surname,street_number,address_1,address_2,suburb,postcode,state,date_of_birth,soc_sec_id\n"
 
 /// Imports through the gateway, with the real programs.
-@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
+@Suite(
+  .serialized, .timeLimit(.minutes(5)),
+  .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct ImportTests {
   private func withSystem(_ body: (RunningSystem) async throws -> Void) async throws {
     let system = try RunningSystem()
@@ -116,11 +118,24 @@ struct ImportTests {
       #expect(isOneLine(column.errors) && column.errors.contains("\"colour\""), "\(column.errors)")
       let missing = try await importFile(system, system.home.file("nowhere.csv"))
       #expect(missing.code == 2 && isOneLine(missing.errors), "\(missing.errors)")
+      let itself = try await importFile(system, more, ["--rejects", more])
+      #expect(itself.code == 2 && isOneLine(itself.errors), "\(itself.errors)")
+      #expect(FileManager.default.fileExists(atPath: more), "the reject file does not replace the input")
       let empty = try await importFile(system, try system.home.write("empty.csv", ""))
       #expect(empty.code == 1 && isOneLine(empty.errors), "\(empty.errors)")
       #expect(
         try await system.mainstay(["customers", "list", "--format", "csv"]).output.split(separator: "\n").count == 1)
     }
+  }
+
+  @Test func anImportWithoutAServerFailsAtOnce() async throws {
+    let system = try RunningSystem()
+    try #require(try await system.mainstay(["certs", "init"]).code == 0)
+    let file = try system.home.write("one.csv", header + "1,a,b,1,c,,d,4000,wa,19900101,1\n")
+    let target = ["--target", "127.0.0.1:\(system.gatewayPort)"]
+    let result = try await importFile(system, file, target)
+    #expect(result.code == 1)
+    #expect(isOneLine(result.errors) && result.errors.hasPrefix("UNAVAILABLE: "), "\(result.errors)")
   }
 
   @Test func policiesAreImportedAndListed() async throws {

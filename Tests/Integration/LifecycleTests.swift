@@ -3,7 +3,9 @@ import MainstayTesting
 import Testing
 
 /// `mainstay up`, `down`, `status` and the supervisor, with the real programs.
-@Suite(.serialized, .timeLimit(.minutes(5)), .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
+@Suite(
+  .serialized, .timeLimit(.minutes(5)),
+  .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct LifecycleTests {
   @Test func upStatusAndDownSayWhatIs() async throws {
     let system = try RunningSystem()
@@ -143,7 +145,8 @@ struct LifecycleTests {
       ]
     let result = try await Program.run(command[0], Array(arguments), environment: ["MAINSTAY_HOME": system.home.path])
     #expect(result.code == 1)
-    #expect(isOneLine(result.errors) && result.errors.contains("\(system.home.path)/") && result.errors.contains("data"), "\(result.errors)")
+    #expect(isOneLine(result.errors) && result.errors.contains("\(system.home.path)/"), "\(result.errors)")
+    #expect(result.errors.contains("data"))
   }
 
   /// Programs where a user without rights can reach them.
