@@ -128,6 +128,9 @@ let package = Package(
       "GatewayTests", "Gateway",
       ["Gateway", "ServiceRuntime", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", logging]),
 
+    .testTarget(
+      name: "CLITests", dependencies: ["API", "Core", "ProtobufProperties", "RPCCore", "mainstay"], path: "Tests/CLI",
+      exclude: ["Corpus"], swiftSettings: strict),
     suite("IntegrationTests", "Integration", ["MainstayTesting"]),
 
     // Suites of the customer service

@@ -50,9 +50,16 @@ public enum Program {
       try scratch.write("input", input ?? "")
       try scratch.write("output", "")
       try scratch.write("errors", "")
-      process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: scratch.file("input")))
-      process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("output")))
-      process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("errors")))
+      let handles = [
+        try FileHandle(forReadingFrom: URL(fileURLWithPath: scratch.file("input"))),
+        try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("output"))),
+        try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("errors"))),
+      ]
+      // The program has its own by then; a Process keeps what it is given for longer than a suite has descriptors.
+      defer { for handle in handles { try? handle.close() } }
+      process.standardInput = handles[0]
+      process.standardOutput = handles[1]
+      process.standardError = handles[2]
       let (stream, continuation) = AsyncStream<Int32>.makeStream()
       ended = stream
       process.terminationHandler = {

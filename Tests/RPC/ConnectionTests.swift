@@ -95,7 +95,9 @@ struct ConnectionTests {
     let identities = try TestIdentities()
     let context = try TLSContext(identities.client(), role: .client)
     let channel = ClientChannel(host: "no-such-host.invalid", port: 1, tls: context, loop: loop)
-    let error = await status { _ = try await loop.run { try await channel.unary(Probe.echo, framed: framed(""), .init()) } }
+    let error = await status {
+      _ = try await loop.run { try await channel.unary(Probe.echo, framed: framed(""), .init()) }
+    }
     #expect(error?.code == .unavailable)
     #expect(error?.message == "cannot connect to no-such-host.invalid:1: no such host")
   }
@@ -111,7 +113,8 @@ struct ConnectionTests {
     let loop = probe.loops.first
     let channel = ClientChannel(host: "localhost", port: server.port, tls: context, loop: loop)
     #expect(
-      try await loop.run { text(try await channel.unary(Probe.echo, framed: framed("found"), .init()).message) } == "found")
+      try await loop.run { text(try await channel.unary(Probe.echo, framed: framed("found"), .init()).message) }
+        == "found")
     await server.shutdown(grace: .zero)
   }
 

@@ -35,8 +35,11 @@ struct ForeignPeerTests {
       let body = try identities.ours.folder.write("request", "\0\0\0\0\u{3}\u{10}\u{48}\u{1}")
       let result = try await Program.run(
         "/usr/bin/h2load",
-        ["-n", "10000", "-c", "16", "-m", "16", "-d", body, "-H", "content-type: application/grpc", "-H", "te: trailers",
-          "https://127.0.0.1:\(port)/grpc.testing.TestService/UnaryCall"])
+        [
+          "-n", "10000", "-c", "16", "-m", "16", "-d", body, "-H", "content-type: application/grpc", "-H",
+          "te: trailers",
+          "https://127.0.0.1:\(port)/grpc.testing.TestService/UnaryCall",
+        ])
       #expect(result.output.contains("10000 succeeded, 0 failed, 0 errored, 0 timeout"), "\(result.output)")
     }
   }
@@ -118,7 +121,8 @@ struct ForeignPeerTests {
 
     let late = await status {
       let options = CallOptions(timeout: .milliseconds(200))
-      let outputs = try await client.streamingOutputCall(request([1], intervalMicroseconds: 5_000_000), options: options)
+      let outputs = try await client.streamingOutputCall(
+        request([1], intervalMicroseconds: 5_000_000), options: options)
       _ = try await outputs.next()
     }
     #expect(late?.code == .deadlineExceeded)

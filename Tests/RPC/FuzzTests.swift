@@ -52,7 +52,8 @@ struct FuzzTests {
   private func record(_ acceptor: GRPCAcceptor, _ loop: EventLoop) throws -> [UInt8] {
     let client = try #require(HTTP2Connection(role: .client))
     for method in [Probe.echo, Probe.sum, Probe.fill, Probe.chat, Probe.mirror] {
-      let headers = GRPCHeaders.request(path: method.path, authority: "fuzz", timeoutNanoseconds: 1_000_000_000, metadata: .init())
+      let headers = GRPCHeaders.request(
+        path: method.path, authority: "fuzz", timeoutNanoseconds: 1_000_000_000, metadata: .init())
       let stream = try #require(client.open(headers, handler: RecordingHandler()))
       for message in ["3 10", "x"].prefix(method.kind.clientStreams ? 2 : 1) {
         var bytes = framed(message)

@@ -28,8 +28,10 @@ struct HostilePeerTests {
 
   private func headers(_ method: MethodDescriptor, _ more: [(String, String)] = []) -> HeaderBlock {
     HeaderBlock(
-      [(":method", "POST"), (":scheme", "https"), (":path", method.path), (":authority", "test"),
-        ("content-type", "application/grpc"), ("te", "trailers")] + more)
+      [
+        (":method", "POST"), (":scheme", "https"), (":path", method.path), (":authority", "test"),
+        ("content-type", "application/grpc"), ("te", "trailers"),
+      ] + more)
   }
 
   @Test("A client that never ends its request does not hold the stream once it is answered")
@@ -125,7 +127,8 @@ struct HostilePeerTests {
     var limits = HTTP2Limits()
     limits.streamsPerConnection = 10
     let endpoint = InProcessEndpoint(
-      GRPCAcceptor(router: Probe(loops: loops).router, logger: Logger(label: "test")), loop: loops.first, limits: limits)
+      GRPCAcceptor(router: Probe(loops: loops).router, logger: Logger(label: "test")), loop: loops.first, limits: limits
+    )
     try await withTaskExecutorPreference(loops.first) { @concurrent () async throws in
       let channel = endpoint.channel()
       for number in 0..<100 {

@@ -31,8 +31,10 @@ struct MetadataTests {
   @Test("What no header can carry is left out and harms nothing", arguments: Wire.allCases)
   func unsendable(_ wire: Wire) async throws {
     var metadata = Metadata()
-    for key in ["x-line\r\nx-smuggled", "x space", "x-ümlaut", "", ":path", "grpc-status", "te", "content-type",
-      "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection", "content-length", "host"] {
+    for key in [
+      "x-line\r\nx-smuggled", "x space", "x-ümlaut", "", ":path", "grpc-status", "te", "content-type",
+      "connection", "transfer-encoding", "upgrade", "keep-alive", "proxy-connection", "content-length", "host",
+    ] {
       metadata.add(key, "1")
     }
     metadata.add("x-value", "a\r\nx-smuggled: 1")

@@ -134,7 +134,8 @@ private struct SecureServer: Sendable {
     let tls = try identities.client()
     let files = [tls.authorityPath, tls.certificateChainPath ?? "", tls.privateKeyPath ?? ""]
     return try #require(
-      try await Python.run(script: "Tests/RPC/tls_client.py", arguments: ["\(port)"] + files + arguments, modules: ["ssl"])
+      try await Python.run(
+        script: "Tests/RPC/tls_client.py", arguments: ["\(port)"] + files + arguments, modules: ["ssl"])
     ).output
   }
 }

@@ -75,7 +75,9 @@ struct WireFormatTests {
   func percentEncoding() {
     let random = SeededRandom(2)
     for _ in 0..<500 {
-      let scalars = (0..<random.below(40)).compactMap { _ in UnicodeScalar(UInt32(random.next() >> UInt64(43 + random.below(14)))) }
+      let scalars = (0..<random.below(40)).compactMap { _ in
+        UnicodeScalar(UInt32(random.next() >> UInt64(43 + random.below(14))))
+      }
       let text = String(String.UnicodeScalarView(scalars))
       let encoded = PercentEncoding.encode(text)
       #expect(encoded.utf8.allSatisfy { (0x20...0x7E).contains($0) })

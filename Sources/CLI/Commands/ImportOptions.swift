@@ -33,11 +33,13 @@ struct ImportOptions: ParsableArguments {
     }
     let (file, source, batch, rejectPath) = (file, source, batch, rejects ?? "\(file).rejects.csv")
     let terminal = Terminal.current()
-    // Look at the file before the server is asked for anything.
-    _ = try mapping.bind(header: try InputFile(file).columns, file: file)
+    guard FilePaths.absolute(rejectPath) != FilePaths.absolute(file) else {
+      throw CommandFailure.usage("--rejects names the file that is imported; name another")
+    }
+    // The file is looked at before the server is asked for anything.
+    let input = try InputFile(file)
+    let bound = try mapping.bind(header: input.columns, file: file)
     let summary = try connection.withSession { session in
-      let input = try InputFile(file)
-      let bound = try mapping.bind(header: input.columns, file: file)
       let progress = ImportProgress(isShown: terminal.showsProgress, totalBytes: input.size, clock: session.loop.clock)
       let rejects = try RejectFile(path: rejectPath, header: input.header.fields)
       return try await ImportRun(

@@ -46,7 +46,7 @@ final class ImportProgress {
     let done = Int(share * Double(width))
     let bar = String(repeating: "#", count: done) + String(repeating: "-", count: width - done)
     let percent = String(Int(share * 100))
-    let left = share > 0 ? Int(seconds * (1 - share) / share) : 0
+    let left = share > 0 ? Int((seconds * (1 - share) / share).rounded()) : 0
     let padded = String(repeating: " ", count: max(0, 3 - percent.count)) + percent
     return "[\(bar)] \(padded) %  \(count)  \(left / 60):\(decimal(left % 60, digits: 2)) left"
   }

@@ -36,6 +36,8 @@ final class ImportRun<Target: ImportTarget> {
   private let batchRows: Int
   private var unanswered: [Batch] = []
   private var isAtEnd = false
+  /// Rows that were rejected here and never sent.
+  private var unreadableRows = 0
   private(set) var summary = ImportSummary()
 
   /// An import; `batchRows` rows go into one batch.
@@ -58,6 +60,8 @@ final class ImportRun<Target: ImportTarget> {
         try await runCall()
         break
       } catch let error as RPCError where ImportLimits.isTransient(error.code) {
+        // A server that has never answered is not one whose connection broke: wrong address or certificate, or not up.
+        guard summary.rows > 0 else { throw error }
         failures = summary.rows > answered ? 1 : failures + 1
         guard failures <= ImportLimits.attempts else {
           throw CommandFailure(
@@ -105,7 +109,7 @@ final class ImportRun<Target: ImportTarget> {
         if let reason = outcome.rejected[original.line] { try rejects.add(original, reason: reason) }
       }
     }
-    progress.update(rows: summary.rows + rejects.count, bytes: input.consumedBytes)
+    progress.update(rows: summary.rows + unreadableRows, bytes: input.consumedBytes)
   }
 
   /// The next rows that can go in; those that cannot are in the reject file. Nil at the end.
@@ -122,6 +126,7 @@ final class ImportRun<Target: ImportTarget> {
         summary.missingAmounts += row.missingAmounts
       } catch {
         try rejects.add(record, reason: error.reason)
+        unreadableRows += 1
         continue
       }
       batch.originals.append(record)

@@ -1,7 +1,9 @@
 import Glibc
 
-/// A CSV file that is imported, with its header read and its encoding looked at. Confined to one task.
-final class InputFile {
+/// A CSV file that is imported, with its header read and its encoding looked at.
+///
+/// Unchecked Sendable: opened on the main thread, which waits while the one task that imports reads it.
+final class InputFile: @unchecked Sendable {
   /// How much of the file's beginning tells its encoding.
   static let sampleBytes = 1_048_576
 

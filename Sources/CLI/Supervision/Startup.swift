@@ -25,7 +25,9 @@ struct Startup: Sendable {
       for record in ProcessTable.read(folder) where missing.contains(where: { $0.name == record.name }) {
         // A wrong configuration does not heal.
         let ends = record.restarts + (record.state == .waiting && record.lastExit != 0 ? 1 : 0)
-        if ends >= Startup.failures || (ends > 0 && record.lastExit == 2) { throw failure(of: record.name) }
+        if ends >= Startup.failures || (ends > 0 && record.lastExit == 2) {
+          throw failure(of: record.name, exit: record.lastExit)
+        }
       }
       var stillMissing: [ServiceDefinition] = []
       for service in missing {
@@ -36,7 +38,9 @@ struct Startup: Sendable {
         }
       }
       missing = stillMissing
-      if let late = missing.first, loop.clock.monotonicNanoseconds() > deadline { throw failure(of: late.name) }
+      if let late = missing.first, loop.clock.monotonicNanoseconds() > deadline {
+        throw failure(of: late.name, exit: 1)
+      }
       if !missing.isEmpty { try await loop.sleep(for: Startup.pause) }
     }
   }
@@ -56,12 +60,13 @@ struct Startup: Sendable {
     throw CommandFailure("the supervisor has ended: \(line)")
   }
 
-  /// The service's own line about it, else the end of its log.
-  private func failure(of name: String) -> CommandFailure {
+  /// The service's own line about it and its exit code, else the end of its log.
+  private func failure(of name: String, exit code: Int32) -> CommandFailure {
     let log = folder.log(of: name)
     let lines = Files.lastLines(of: log, 40)
     if let line = lines.last(where: { $0.hasPrefix("mainstay-\(name): ") }) {
-      return CommandFailure("\(name) does not start: \(line.dropFirst("mainstay-\(name): ".count))")
+      let text = "\(name) does not start: \(line.dropFirst("mainstay-\(name): ".count))"
+      return code == 2 ? .usage(text) : CommandFailure(text)
     }
     let end = lines.suffix(5).map { "  \($0)" }.joined(separator: "\n")
     return CommandFailure("\(name) does not become healthy; its log \(log) ends:\n\(end)")

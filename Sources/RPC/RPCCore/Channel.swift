@@ -34,7 +34,9 @@ extension Channel {
   public func unary<Request: Message, Response: Message>(
     _ method: MethodDescriptor, _ request: Request, _ options: CallOptions
   ) async throws -> Response {
-    try Response(serialized: try await unary(method, framed: request.serialized(reservingPrefix: framePrefixLength), options).message)
+    try Response(
+      serialized: try await unary(method, framed: request.serialized(reservingPrefix: framePrefixLength), options)
+        .message)
   }
 
   /// One request, one reply, in bytes; the request's first five bytes are room for the prefix.

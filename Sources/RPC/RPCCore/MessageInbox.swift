@@ -17,7 +17,7 @@ final class MessageInbox {
   /// Adds a message; ignored after the end.
   func push(_ message: [UInt8]) {
     guard ending == nil else { return }
-    if let waiter = take() {
+    if let waiter = takeWaiter() {
       waiter.resume(returning: .success(message))
     } else {
       unreadBytes += message.count + MessageInbox.overheadBytes
@@ -35,11 +35,11 @@ final class MessageInbox {
       head = 0
       unreadBytes = 0
     }
-    take()?.resume(returning: result.map { nil })
+    takeWaiter()?.resume(returning: result.map { nil })
   }
 
-  /// The next message, nil after the last one. One reader at a time; a second one fails with INTERNAL.
-  func next() async throws(RPCError) -> [UInt8]? {
+  /// A message that is there; nil if there is none now, or never.
+  func take() throws(RPCError) -> [UInt8]? {
     if let message = first {
       first = nil
       unreadBytes -= message.count + MessageInbox.overheadBytes
@@ -55,15 +55,19 @@ final class MessageInbox {
       }
       return message
     }
-    if let ending {
-      try ending.get()
-      return nil
-    }
+    if case .failure(let error) = ending { throw error }
+    return nil
+  }
+
+  /// The next message, nil after the last one. One reader at a time; a second one fails with INTERNAL.
+  func next() async throws(RPCError) -> [UInt8]? {
+    if let message = try take() { return message }
+    if ending != nil { return nil }
     guard waiter == nil else { throw RPCError(.internal, "two readers on one stream") }
     return try await withUnsafeContinuation { waiter = $0 }.get()
   }
 
-  private func take() -> UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>? {
+  private func takeWaiter() -> UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>? {
     defer { waiter = nil }
     return waiter
   }

@@ -21,9 +21,9 @@ public struct MethodBinding: Sendable {
     _ method: MethodDescriptor, _ body: @escaping @Sendable (Request, ServerContext) async throws -> Response
   ) -> MethodBinding {
     MethodBinding(method) { call in
-      let request = try Request(serialized: try await call.receiveOnly())
+      let request = try Request(serialized: try call.receiveOnly())
       let response = try await body(request, call.context)
-      try await call.send(framed: try response.serialized(reservingPrefix: framePrefixLength))
+      try call.sendOnly(framed: try response.serialized(reservingPrefix: framePrefixLength))
     }
   }
 
@@ -33,7 +33,7 @@ public struct MethodBinding: Sendable {
     _ body: @escaping @Sendable (Request, ResponseWriter<Response>, ServerContext) async throws -> Void
   ) -> MethodBinding {
     MethodBinding(method) { call in
-      let request = try Request(serialized: try await call.receiveOnly())
+      let request = try Request(serialized: try call.receiveOnly())
       try await body(request, ResponseWriter(call: call), call.context)
     }
   }
@@ -45,7 +45,7 @@ public struct MethodBinding: Sendable {
   ) -> MethodBinding {
     MethodBinding(method) { call in
       let response = try await body(RequestReader(call: call), call.context)
-      try await call.send(framed: try response.serialized(reservingPrefix: framePrefixLength))
+      try call.sendOnly(framed: try response.serialized(reservingPrefix: framePrefixLength))
     }
   }
 
@@ -89,6 +89,6 @@ public struct ResponseWriter<Response: Message>: @unchecked Sendable {
 
   /// Sends a reply; waits while the client does not read.
   public func write(_ response: Response) async throws {
-    try await call.send(framed: try response.serialized(reservingPrefix: framePrefixLength))
+    try call.sendOnly(framed: try response.serialized(reservingPrefix: framePrefixLength))
   }
 }

@@ -35,12 +35,21 @@ public final class ServerCall {
     return message
   }
 
-  /// The only request message; INTERNAL if there is none, as gRPC asks for.
-  public func receiveOnly() async throws(RPCError) -> [UInt8] {
-    guard let message = try await receive() else {
+  /// The only request message of a method that takes one: it has come before the handler starts, so nothing waits here.
+  /// INTERNAL if there is none, as gRPC asks for.
+  public func receiveOnly() throws(RPCError) -> [UInt8] {
+    guard let message = try inbox.take() else {
       throw RPCError(.internal, "a \(method.name) call needs one request message and had none")
     }
+    transport?.messagesConsumed()
     return message
+  }
+
+  /// Sends the only reply of a method that gives one; there is no other to wait for.
+  public func sendOnly(framed: consuming [UInt8]) throws(RPCError) {
+    if let failure { throw failure }
+    guard let transport else { throw RPCError(.cancelled, "the connection is gone") }
+    transport.send(framed: framed)
   }
 
   /// Sends a message, and waits while the peer does not read.

@@ -37,7 +37,9 @@ struct Probe: Sendable {
       FieldViolation("party.person.birth_date", "must be a day that exists"), FieldViolation("", "empty 請求"),
     ]),
     "unicode": RPCError(.notFound, "100% \t weg: ☺ 😈\n%41"),
-    "long": RPCError(.aborted, String(repeating: "😈", count: 5_000), details: [.badRequest([FieldViolation("f", String(repeating: "長", count: 1_000))])]),
+    "long": RPCError(
+      .aborted, String(repeating: "😈", count: 5_000),
+      details: [.badRequest([FieldViolation("f", String(repeating: "長", count: 1_000))])]),
     "metadata": {
       var error = RPCError(.aborted, "")
       error.metadata.add("x-reason", "because")
@@ -57,16 +59,16 @@ struct Probe: Sendable {
     let (loops, notes, release, executions) = (loops, notes, release, executions)
     return [
       MethodBinding(Probe.once) { call async throws in
-        let request = try await call.receiveOnly()
+        let request = try call.receiveOnly()
         executions.add(text(request))
         try await call.send(framed: framed(request))
       },
-      MethodBinding(Probe.echo) { call in try await call.send(framed: framed(try await call.receiveOnly())) },
+      MethodBinding(Probe.echo) { call in try await call.send(framed: framed(try call.receiveOnly())) },
       MethodBinding(Probe.fail) { call in
-        throw Probe.failures[text(try await call.receiveOnly())] ?? RPCError(.unknown, "no such failure")
+        throw Probe.failures[text(try call.receiveOnly())] ?? RPCError(.unknown, "no such failure")
       },
       MethodBinding(Probe.mirror) { call in
-        _ = try await call.receiveOnly()
+        _ = try call.receiveOnly()
         for entry in call.context.metadata.entries where entry.key.hasPrefix("x-") {
           call.context.initialMetadata.addBinary(entry.key, entry.value)
           call.context.trailingMetadata.addBinary(entry.key, entry.value)
@@ -105,7 +107,7 @@ struct Probe: Sendable {
         try await Probe.answerSum(call)
       },
       MethodBinding(Probe.fill) { call async throws in
-        let numbers = text(try await call.receiveOnly()).split(separator: " ").compactMap { Int($0) }
+        let numbers = text(try call.receiveOnly()).split(separator: " ").compactMap { Int($0) }
         guard numbers.count == 2, (0...100_000).contains(numbers[0]), (0...5_000_000).contains(numbers[1]) else {
           throw RPCError.badRequest([FieldViolation("", "COUNT BYTES")])
         }

@@ -54,9 +54,11 @@ func withBench<Value: Sendable>(
     let clientLoop = try EventLoop()
     let identities = try TestIdentities()
     let server = try await Server(
-      .init(host: "127.0.0.1", port: 0, tls: identities.server(), limits: limits), acceptor: acceptor, group: serverLoops)
+      .init(host: "127.0.0.1", port: 0, tls: identities.server(), limits: limits), acceptor: acceptor,
+      group: serverLoops)
     let context = try TLSContext(identities.client(), role: .client)
-    let subchannel = Subchannel(host: "127.0.0.1", port: server.port, loop: clientLoop, context: context, limits: limits)
+    let subchannel = Subchannel(
+      host: "127.0.0.1", port: server.port, loop: clientLoop, context: context, limits: limits)
     let bench = Bench(
       probe: probe, channel: ClientChannel(subchannel, loop: clientLoop, limits: callLimits), clientLoop: clientLoop,
       serverLoops: serverLoops, cut: { await server.shutdown(grace: .zero) },

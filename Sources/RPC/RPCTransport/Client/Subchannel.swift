@@ -80,7 +80,8 @@ public final class Subchannel: ConnectionSource, @unchecked Sendable {
 
   private func connectToNext() {
     guard let address = untried.popFirst() else { return fail("no such host") }
-    let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    let descriptor = socket(
+      address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return fail(String(cString: strerror(errno))) }
     let result = address.withPointer { Glibc.connect(descriptor, $0, $1) }
     guard result == 0 || errno == EINPROGRESS else {

@@ -36,6 +36,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   var handlers: [ObjectIdentifier: PollHandler] = [:]
   var retired: [PollHandler] = []
   var dirty: [PollHandler] = []
+  var flushing: [PollHandler] = []
   var unread: [PollHandler] = []
   /// pthread_self() of the loop's thread; 0 until it runs.
   private let thread = Atomic<UInt>(0)
@@ -59,7 +60,12 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     let context = Unmanaged.passRetained(self).toOpaque()
     var created = pthread_t()
     let result = pthread_create(&created, nil, startEventLoop, context)
-    guard result == 0 else { throw .system("cannot start a thread", result) }
+    guard result == 0 else {
+      Unmanaged<EventLoop>.fromOpaque(context).release()
+      throw .system("cannot start a thread", result)
+    }
+    // Nobody waits for the thread, so it gives its memory back itself.
+    pthread_detach(created)
   }
 
   deinit {

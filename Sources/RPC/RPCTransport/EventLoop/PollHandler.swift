@@ -69,12 +69,12 @@ extension EventLoop {
   /// Flushes what is dirty; what becomes dirty meanwhile is flushed too.
   func flushDirty() {
     while !dirty.isEmpty {
-      let batch = dirty
-      dirty.removeAll(keepingCapacity: true)
-      for handler in batch {
+      swap(&dirty, &flushing)
+      for handler in flushing {
         handler.isDirty = false
         handler.flush()
       }
+      flushing.removeAll(keepingCapacity: true)
     }
   }
 }

@@ -74,6 +74,11 @@ private func installHandlers(_ signals: [Int32]) throws(TransportError) -> Int32
   }
   action.sa_flags = SA_RESTART
   for number in signals { sigaction(number, &action, nil) }
+  // Whoever started this process may have blocked them: a worker thread of Swift or Dispatch does.
+  var set = sigset_t()
+  sigemptyset(&set)
+  for number in signals { sigaddset(&set, number) }
+  pthread_sigmask(SIG_UNBLOCK, &set, nil)
   return ends[0]
 }
 

@@ -6,12 +6,14 @@ public final class GRPCAcceptor: StreamAcceptor {
   let router: Router
   let limits: CallLimits
   private let logger: Logger
+  private let traces: Bool
 
   /// Answers the methods of a router. The causes of INTERNAL errors go to the log and nowhere else.
   public init(router: Router, limits: CallLimits = .init(), logger: Logger) {
     self.router = router
     self.limits = limits
     self.logger = logger
+    traces = logger.logLevel <= .trace
   }
 
   /// Begins a call on a stream.
@@ -25,8 +27,11 @@ public final class GRPCAcceptor: StreamAcceptor {
   }
 
   func completed(_ method: MethodDescriptor?, _ error: RPCError?) {
-    logger.trace("call ended", metadata: [
-      "method": .string(method?.path ?? "-"), "code": .string((error?.code ?? .ok).description),
-    ])
+    guard traces else { return }
+    logger.trace(
+      "call ended",
+      metadata: [
+        "method": .string(method?.path ?? "-"), "code": .string((error?.code ?? .ok).description),
+      ])
   }
 }

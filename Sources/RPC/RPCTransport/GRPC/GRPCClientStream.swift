@@ -44,7 +44,8 @@ final class GRPCClientStream: @unchecked Sendable {
     }
     guard let stream = connection.open(headers, handler: self) else {
       guard connection.isClosing else {
-        throw RPCError(.resourceExhausted, "\(connection.activeStreams) calls are open on the connection; try again later")
+        throw RPCError(
+          .resourceExhausted, "\(connection.activeStreams) calls are open on the connection; try again later")
       }
       throw RPCError(.unavailable, "the connection takes no more calls; try again")
     }

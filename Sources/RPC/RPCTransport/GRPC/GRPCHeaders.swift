@@ -125,7 +125,8 @@ enum GRPCHeaders {
       || name.starts(with: "grpc-") && !name.equals("grpc-previous-rpc-attempts")
   }
 
-  private static func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to metadata: inout Metadata) {
+  private static func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to metadata: inout Metadata)
+  {
     guard !isReserved(name) else { return }
     let key = text(name)
     guard key.hasSuffix("-bin") else { return metadata.add(key, text(value)) }
@@ -163,6 +164,7 @@ enum GRPCHeaders {
       && key.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || [45, 46, 95].contains($0) }
     let isReserved =
       unsendable.contains(entry.key) || entry.key.hasPrefix("grpc-") && entry.key != "grpc-previous-rpc-attempts"
-    return isKey && !isReserved && (entry.key.hasSuffix("-bin") || entry.value.allSatisfy { (0x20...0x7E).contains($0) })
+    return isKey && !isReserved
+      && (entry.key.hasSuffix("-bin") || entry.value.allSatisfy { (0x20...0x7E).contains($0) })
   }
 }

@@ -69,12 +69,16 @@ final class GRPCServerStream {
         try await handle(call)
         stream.finish(nil)
       } catch {
-        let status = RPCError(converting: error)
-        // A call that was ended already failed by its peer's fault, which is not for our log.
-        if status.code == .internal, !stream.isFinished { stream.server.reportFailure(call.method, status) }
-        stream.finish(status)
+        stream.fail(call, error)
       }
     }
+  }
+
+  private func fail(_ call: ServerCall, _ error: any Error) {
+    let status = RPCError(converting: error)
+    // A call that was ended already failed by its peer's fault, which is not for our log.
+    if status.code == .internal, !isFinished { server.reportFailure(call.method, status) }
+    finish(status)
   }
 
   /// Ends the call before its handler has: deadline or a broken request.

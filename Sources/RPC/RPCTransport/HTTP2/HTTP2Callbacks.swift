@@ -8,49 +8,61 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
   guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
     guard let frame else { return 0 }
-    return connection(user)?.began(frame.pointee.hd.stream_id) ?? 0
+    return withConnection(user, orElse: 0) { $0.began(frame.pointee.hd.stream_id) }
   }
-  nghttp2_session_callbacks_set_on_header_callback(callbacks) { _, frame, name, nameLength, value, valueLength, _, user in
+  nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+    _, frame, name, nameLength, value, valueLength, _, user in
     guard let frame else { return 0 }
-    return connection(user)?.receivedField(
-      frame.pointee.hd.stream_id, name: UnsafeBufferPointer(start: name, count: nameLength),
-      value: UnsafeBufferPointer(start: value, count: valueLength)) ?? 0
+    return withConnection(user, orElse: 0) {
+      $0.receivedField(
+        frame.pointee.hd.stream_id, name: UnsafeBufferPointer(start: name, count: nameLength),
+        value: UnsafeBufferPointer(start: value, count: valueLength))
+    }
   }
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, data, length, user in
-    connection(user)?.receivedData(id, UnsafeRawBufferPointer(start: data, count: length))
+    withConnection(user, orElse: ()) { $0.receivedData(id, UnsafeRawBufferPointer(start: data, count: length)) }
     return 0
   }
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
-    guard let header = frame?.pointee.hd, let connection = connection(user) else { return 0 }
+    guard let header = frame?.pointee.hd else { return 0 }
     let endStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
-    switch UInt32(header.type) {
-    case NGHTTP2_HEADERS.rawValue: connection.receivedHeaders(header.stream_id, endStream: endStream)
-    case NGHTTP2_DATA.rawValue where endStream: connection.receivedEnd(header.stream_id)
-    case NGHTTP2_GOAWAY.rawValue: connection.receivedGoAway()
-    default: break
+    withConnection(user, orElse: ()) { connection in
+      switch UInt32(header.type) {
+      case NGHTTP2_HEADERS.rawValue: connection.receivedHeaders(header.stream_id, endStream: endStream)
+      case NGHTTP2_DATA.rawValue where endStream: connection.receivedEnd(header.stream_id)
+      case NGHTTP2_GOAWAY.rawValue: connection.receivedGoAway()
+      default: break
+      }
     }
     return 0
   }
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, errorCode, user in
-    connection(user)?.closed(id, errorCode)
+    withConnection(user, orElse: ()) { $0.closed(id, errorCode) }
     return 0
   }
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
     guard let header = frame?.pointee.hd, header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return 0 }
     let type = UInt32(header.type)
-    if type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue { connection(user)?.sentEnd(header.stream_id) }
+    if type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue {
+      withConnection(user, orElse: ()) { $0.sentEnd(header.stream_id) }
+    }
     return 0
   }
   nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
     guard let header = frame?.pointee.hd, UInt32(header.type) == NGHTTP2_HEADERS.rawValue else { return 0 }
-    connection(user)?.couldNotSendHeaders(header.stream_id)
+    withConnection(user, orElse: ()) { $0.couldNotSendHeaders(header.stream_id) }
     return 0
   }
   return callbacks
 }()
 
-private func connection(_ user: UnsafeMutableRawPointer?) -> HTTP2Connection? {
-  user.map { Unmanaged<HTTP2Connection>.fromOpaque($0).takeUnretainedValue() }
+/// Whoever called nghttp2 holds the connection, so that no callback has to: some come for each header field.
+@inline(__always)
+private func withConnection<Result>(
+  _ user: UnsafeMutableRawPointer?, orElse fallback: Result, _ body: (HTTP2Connection) -> Result
+) -> Result {
+  guard let user else { return fallback }
+  return Unmanaged<HTTP2Connection>.fromOpaque(user)._withUnsafeGuaranteedRef(body)
 }
 
 /// Where nghttp2 gets a stream's body from.

@@ -121,4 +121,3 @@ extension UnsafeRawBufferPointer {
     return memcmp(baseAddress, constant.utf8Start, constant.utf8CodeUnitCount) == 0
   }
 }
-

@@ -23,7 +23,8 @@ final class Listener: PollHandler {
     guard let address = SocketAddress.resolve(host: configuration.host, port: configuration.port).first else {
       throw .badAddress("\(configuration.host):\(configuration.port)")
     }
-    let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    let descriptor = socket(
+      address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw .system("cannot make a socket", errno) }
     super.init(descriptor: descriptor)
     var one: Int32 = 1

@@ -100,7 +100,9 @@ public struct CertificateAuthority: Sendable {
       ]
     }
     if !subject.hosts.isEmpty {
-      let names = subject.hosts.map { ($0.allSatisfy { $0.isHexDigit || $0 == "." || $0 == ":" } ? "IP:" : "DNS:") + $0 }
+      let names = subject.hosts.map {
+        ($0.allSatisfy { $0.isHexDigit || $0 == "." || $0 == ":" } ? "IP:" : "DNS:") + $0
+      }
       extensions.append((NID_subject_alt_name, names.joined(separator: ",")))
     }
     var context = X509V3_CTX()

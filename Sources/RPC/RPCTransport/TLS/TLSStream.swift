@@ -75,7 +75,8 @@ final class TLSStream {
       return nil
     }
     return PeerCertificate(
-      commonName: subjectText(subject, NID_commonName), organizationalUnit: subjectText(subject, NID_organizationalUnitName))
+      commonName: subjectText(subject, NID_commonName),
+      organizationalUnit: subjectText(subject, NID_organizationalUnitName))
   }
 
   private func outcome(_ result: Int32) -> Outcome {
@@ -91,7 +92,8 @@ final class TLSStream {
       let verification = SSL_get_verify_result(pointer)
       guard verification == X509_V_OK else {
         ERR_clear_error()
-        return .failed("the peer's certificate is not accepted: " + String(cString: X509_verify_cert_error_string(verification)))
+        return .failed(
+          "the peer's certificate is not accepted: " + String(cString: X509_verify_cert_error_string(verification)))
       }
       return .failed(lastTLSError())
     }
