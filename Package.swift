@@ -40,6 +40,7 @@ let package = Package(
     .executable(name: "mainstay-customer", targets: ["mainstay-customer"]),
     .executable(name: "mainstay-reporting", targets: ["mainstay-reporting"]),
     .executable(name: "mainstay-partner", targets: ["mainstay-partner"]),
+    .executable(name: "mainstay-agent", targets: ["mainstay-agent"]),
     .executable(name: "mainstay-interop", targets: ["mainstay-interop"]),
   ],
   dependencies: [
@@ -104,6 +105,12 @@ let package = Package(
       ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
     program("mainstay-partner", "Partner/main", ["PartnerService", "ServiceRuntime", "ServiceStorage"]),
 
+    // Agent service
+    layer("AgentDomain", "Agent/Domain", ["Core"]),
+    layer(
+      "AgentService", "Agent/Service", ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
+    program("mainstay-agent", "Agent/main", ["AgentService", "ServiceRuntime", "ServiceStorage"]),
+
     // Gateway
     layer(
       "Gateway", "Gateway/Gateway", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", logging]),
@@ -150,6 +157,11 @@ let package = Package(
     suite(
       "PartnerServiceTests", "Partner/Service", ["PartnerService", "API", "Core", "MainstayTesting", "RPCCore"]),
 
+    // Suites of the agent service
+    suite("AgentDomainTests", "Agent/Domain", ["AgentDomain", "Core"]),
+    suite(
+      "AgentServiceTests", "Agent/Service",
+      ["AgentService", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "Storage"]),
     // House rules
     suite("ArchitectureTests", "Architecture", []),
     // Messages

@@ -25,6 +25,9 @@ public struct Identifier<Kind: IdentifierKind>: Hashable, Comparable, Sendable, 
     return (0..<count).map { Self(high: high, low: low + UInt64($0)) }
   }
 
+  /// The id of nothing: stands in a record whose own could not be read, which is then refused. No record has it.
+  public static var placeholder: Self { Self(high: 0, low: 0) }
+
   private init(high: UInt64, low: UInt64) {
     description = Kind.prefix + "_" + crockford(high: high, low: low)
   }

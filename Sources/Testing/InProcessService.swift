@@ -105,6 +105,11 @@ public final class InProcessService<Service: DatabaseService>: Sendable {
     try await database.row(Statement(sql), access: .scan)?.integer(0) ?? -1
   }
 
+  /// How the database would find what a query asks for, one line per step.
+  public func plan(_ sql: String) async throws -> [String] {
+    try await database.query(Statement("EXPLAIN QUERY PLAN " + sql), access: .scan).map { try $0.text(3) }
+  }
+
   /// All that happened so far, in order, from the outbox.
   public func outbox() async throws -> [(aggregate: String, version: Int64, type: String, payload: [UInt8])] {
     try await database.query(

@@ -43,6 +43,10 @@ enum Layers {
       "ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "StorageSQLite",
     ],
 
+    "AgentDomain": ["Core"],
+    "AgentService": ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
+    "mainstay-agent": ["AgentService", "ServiceRuntime", "ServiceStorage"],
+
     "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "Logging"],
     "mainstay-gateway": ["Gateway", "ServiceRuntime"],
 

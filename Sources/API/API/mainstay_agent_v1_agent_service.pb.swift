@@ -242,7 +242,7 @@ public struct Agent: GeneratedMessage {
   /// A team of that branch, or empty.
   public var teamID: String = ""
 
-  /// prt_… of the firm of a PARTNER agent; empty for others.
+  /// prt_… of the firm: required for a PARTNER agent, empty for others.
   public var partnerID: String = ""
 
   /// Seller grade, for example "3"; at most 16 characters.
@@ -374,7 +374,7 @@ public struct Activity: GeneratedMessage {
   /// act_…, given by the service.
   public var activityID: String = ""
 
-  /// Required.
+  /// Required; INVALID_ARGUMENT if there is none.
   public var agentID: String = ""
 
   /// par_… it concerns, if known.
@@ -386,7 +386,7 @@ public struct Activity: GeneratedMessage {
   /// The field `outcome`.
   public var outcome: ActivityOutcome = .unspecified
 
-  /// When it happened; required, not in the future.
+  /// When it happened; required, not in the future (a minute is allowed for clocks that differ).
   public var activityTime: GoogleTimestamp?
 
   /// 0 to 1,440; 0 is not known.
@@ -1764,7 +1764,7 @@ public enum AgentServiceMethods {
       roles: ["anyone"], dataClass: .internal, secondFactor: false, twoPerson: false),
     requestType: "mainstay.agent.v1.ListAgentsRequest", responseType: "mainstay.agent.v1.ListAgentsResponse")
 
-  /// Gives an agent one more licence.
+  /// Gives an agent one more licence. ALREADY_EXISTS if its number is taken; FAILED_PRECONDITION for one who has left.
   public static let addLicence = MethodDescriptor(
     service: "mainstay.agent.v1.AgentService", name: "AddLicence", kind: .unary,
     idempotency: .unknown, permission: MethodPermission(
@@ -1838,7 +1838,7 @@ public protocol AgentServiceHandler: Sendable {
   func listAgents(
     _ request: ListAgentsRequest, _ context: ServerContext
   ) async throws -> ListAgentsResponse
-  /// Gives an agent one more licence.
+  /// Gives an agent one more licence. ALREADY_EXISTS if its number is taken; FAILED_PRECONDITION for one who has left.
   func addLicence(
     _ request: AddLicenceRequest, _ context: ServerContext
   ) async throws -> Agent
@@ -1932,7 +1932,7 @@ public struct AgentServiceClient: Sendable {
     try await channel.unary(AgentServiceMethods.listAgents, request, options)
   }
 
-  /// Gives an agent one more licence.
+  /// Gives an agent one more licence. ALREADY_EXISTS if its number is taken; FAILED_PRECONDITION for one who has left.
   public func addLicence(
     _ request: AddLicenceRequest, options: CallOptions = .init()
   ) async throws -> Agent {

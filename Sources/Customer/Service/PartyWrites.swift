@@ -89,10 +89,7 @@ extension CustomerEnvironment {
       partyID: record.partyID.description, customerID: record.customerID.description, source: facts.reference.source,
       sourceKey: facts.reference.key, displayName: facts.subject.displayName, created: changedFields == nil,
       company: facts.subject.isCompany, changedFields: changedFields ?? [])
-    return OutboxEvent(
-      eventID: (id ?? EventID(clock: clock, random: random)).description, aggregateID: record.partyID.description,
-      aggregateVersion: record.version, type: PartyChanged.fullName, effectiveTime: recording.time,
-      recordedTime: recording.time, actor: recording.actor, payload: try payload.serialized())
+    return try event(payload, about: record.partyID.description, version: record.version, recording, id: id)
   }
 
   /// The record of a party that is to be created.

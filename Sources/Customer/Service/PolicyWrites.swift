@@ -64,11 +64,9 @@ extension CustomerEnvironment {
     policy.attributes = []
     let payload = PolicyChanged(
       policy: policy, previousState: previous.map { API.PolicyState($0) } ?? .unspecified, reason: reason)
-    return OutboxEvent(
-      eventID: (id ?? EventID(clock: clock, random: random)).description, aggregateID: record.policyID.description,
-      aggregateVersion: record.version, type: PolicyChanged.fullName,
-      effectiveTime: effective.map { Timestamp.midnightInShanghai($0) } ?? recording.time,
-      recordedTime: recording.time, actor: recording.actor, payload: try payload.serialized())
+    return try event(
+      payload, about: record.policyID.description, version: record.version,
+      effective: effective.map { Timestamp.midnightInShanghai($0) }, recording, id: id)
   }
 }
 

@@ -23,7 +23,8 @@ struct PremiumImport: Sendable {
       let stored = try await PremiumRepository(database: environment.database)
         .premiums(policies: policies.values.map(\.policyID.description))
       var fold = PremiumFold(
-        environment: environment, recording: environment.recording(context), policies: try policies.mapValues {
+        environment: environment, recording: environment.recording(context),
+        policies: try policies.mapValues {
           PremiumFold.Policy(id: $0.policyID.description, issueDate: try $0.facts().issueDate)
         }, state: ImportState(stored: stored))
       let rejected = try ImportRow.refused(rows) { try fold.take($0) }
@@ -83,11 +84,8 @@ struct PremiumFold {
   }
 
   private func changed(_ record: PremiumRecord) throws -> OutboxEvent {
-    OutboxEvent(
-      eventID: EventID(clock: environment.clock, random: environment.random).description,
-      aggregateID: record.aggregateID, aggregateVersion: record.version, type: PremiumChanged.fullName,
-      effectiveTime: recording.time, recordedTime: recording.time, actor: recording.actor,
-      payload: try PremiumChanged(premium: try record.message()).serialized())
+    try environment.event(
+      PremiumChanged(premium: try record.message()), about: record.aggregateID, version: record.version, recording)
   }
 
   /// All that is to be written.

@@ -1,5 +1,4 @@
 import Core
-import RPCCore
 import Storage
 
 /// What every use case of a service stands on. A service whose use cases share more has a type of its own that adds it.
@@ -38,25 +37,6 @@ extension UseCaseEnvironment {
   /// So many fresh ids in ascending order, so that rows written together lie in the order in which they came.
   public func identifiers<Kind>(_ count: Int, of kind: Identifier<Kind>.Type) -> [Identifier<Kind>] {
     Identifier<Kind>.ascending(count, clock: clock, random: random)
-  }
-
-  /// When, and by whom, what this call changes is recorded.
-  public func recording(_ context: ServerContext) -> Recording {
-    Recording(time: clock.now(), actor: context.caller?.name ?? "unknown")
-  }
-}
-
-/// When and by whom a change is recorded.
-public struct Recording: Sendable {
-  /// When the service took it in.
-  public let time: Timestamp
-  /// Name of the caller.
-  public let actor: String
-
-  /// A moment and a caller.
-  public init(time: Timestamp, actor: String) {
-    self.time = time
-    self.actor = actor
   }
 }
 

@@ -9,4 +9,17 @@ extension Identifier {
     if text.hasPrefix(Kind.prefix + "_"), text.utf8.count <= 64 { throw RPCError(.notFound, "no \(field) \(text)") }
     throw RPCError.invalid(field, "must be an id \(Kind.prefix)_…")
   }
+
+  /// The id that a field of a record holds; nil if it is empty. Notes one that is none.
+  public static func read(_ text: String, _ path: String, faults: inout ViolationList) -> Self? {
+    let id = text.isEmpty ? nil : Self(text)
+    if id == nil, !text.isEmpty { faults.add(path, "must be an id \(Kind.prefix)_…") }
+    return id
+  }
+
+  /// The id that a field of a record must hold; notes one that is missing or none, and returns a placeholder for it.
+  public static func required(_ text: String, _ path: String, faults: inout ViolationList) -> Self {
+    if text.isEmpty { faults.add(path, "is required") }
+    return read(text, path, faults: &faults) ?? placeholder
+  }
 }

@@ -19,6 +19,31 @@ extension CalendarDate {
   public init(_ date: CivilDate) { self.init(year: Int32(date.year), month: Int32(date.month), day: Int32(date.day)) }
 }
 
+extension CivilDate {
+  /// The day that a message must name; notes one that is missing or does not exist, and returns the first day of all for it.
+  public static func required(_ date: CalendarDate?, _ path: String, faults: inout ViolationList) -> CivilDate {
+    if date == nil { faults.add(path, "is required") }
+    return read(date, path, faults: &faults) ?? CivilDate(daysSinceEpoch: -.max / 2)
+  }
+}
+
+extension RawRepresentable where RawValue == Int {
+  /// The value that a message's enum names by its number; nil for UNSPECIFIED. Notes a number that the program does not know.
+  public static func read(_ number: Int32, _ path: String, faults: inout ViolationList) -> Self? {
+    let value = Self(rawValue: Int(number))
+    if value == nil, number != 0 { faults.add(path, "is not known") }
+    return value
+  }
+
+  /// The value that a message must name; notes one that is missing or not known, and returns the stand-in for it.
+  public static func required(
+    _ number: Int32, _ path: String, standIn: Self, faults: inout ViolationList
+  ) -> Self {
+    if number == 0 { faults.add(path, "is required") }
+    return read(number, path, faults: &faults) ?? standIn
+  }
+}
+
 extension Timestamp {
   /// The point in time that a message names, cut to microseconds; notes one outside the years 1 to 9999 or with a fraction that
   /// is none (google.protobuf.Timestamp's own limits).

@@ -1,0 +1,5 @@
+import AgentService
+import ServiceRuntime
+import ServiceStorage
+
+await ServiceProcess.run("agent", AgentServiceApplication.self)
