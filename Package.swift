@@ -93,10 +93,10 @@ let package = Package(
     layer("ReportingDomain", "Reporting/Domain", ["Core"]),
     layer(
       "ReportingService", "Reporting/Service",
-      ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing"]),
+      ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "UseCases"]),
     program(
       "mainstay-reporting", "Reporting/main",
-      ["ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "StorageSQLite"]),
+      ["ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "ServiceStorage"]),
 
     // Partner service
     layer("PartnerDomain", "Partner/Domain", ["Core"]),
@@ -151,6 +151,12 @@ let package = Package(
       ]),
     // Suites of the reporting service
     suite("ReportingDomainTests", "Reporting/Domain", ["ReportingDomain", "Core"]),
+    suite(
+      "ReportingServiceTests", "Reporting/Service",
+      [
+        "ReportingService", "ReportingDomain", "CustomerService", "MainstayTesting", "API", "Core", "RPCCore",
+        "RPCTransport", "ServiceRuntime", "Storage", "StorageSQLite", "UseCases", logging,
+      ]),
 
     // Suites of the partner service
     suite("PartnerDomainTests", "Partner/Domain", ["PartnerDomain", "Core", "MainstayTesting"]),

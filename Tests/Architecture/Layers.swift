@@ -37,10 +37,12 @@ enum Layers {
     "mainstay-partner": ["PartnerService", "ServiceRuntime", "ServiceStorage"],
 
     "ReportingDomain": ["Core"],
-    "ReportingService": ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing"],
+    "ReportingService": [
+      "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "UseCases",
+    ],
     // It makes channels to the services that it follows.
     "mainstay-reporting": [
-      "ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "StorageSQLite",
+      "ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "ServiceStorage",
     ],
 
     "AgentDomain": ["Core"],

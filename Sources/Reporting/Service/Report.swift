@@ -2,6 +2,7 @@ import API
 import Core
 import ReportingDomain
 import RPCCore
+import UseCases
 
 /// A report that can be run: what it counts, and how it is printed.
 protocol Report {
@@ -35,9 +36,9 @@ enum ReportCatalogue {
   static func report(
     _ request: RunReportRequest, _ parameters: ReportParameters, rules: ReportingRules
   ) throws -> any Report {
-    var faults: [FieldViolation] = []
+    var faults = ViolationList()
     func refuse(_ isGiven: Bool, _ field: String) {
-      if isGiven { faults.append(FieldViolation(field, "the report \(request.name) has no such parameter")) }
+      if isGiven { faults.add(field, "the report \(request.name) has no such parameter") }
     }
     if request.name != "persistency" {
       refuse(request.form != .unspecified, "form")
@@ -59,7 +60,7 @@ enum ReportCatalogue {
     case "end-causes": report = EndCauseReport()
     default: throw RPCError(.notFound, "no report \(request.name); ListReports names them")
     }
-    if !faults.isEmpty { throw RPCError.badRequest(faults) }
+    try faults.throwIfAny()
     return report
   }
 }

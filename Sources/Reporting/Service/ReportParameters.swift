@@ -1,7 +1,7 @@
 import API
 import Core
 import ReportingDomain
-import RPCCore
+import UseCases
 
 /// What a report is asked for, checked.
 struct ReportParameters: Sendable {
@@ -20,9 +20,10 @@ struct ReportParameters: Sendable {
 
   /// Reads a request; INVALID_ARGUMENT with every bad field.
   init(_ request: RunReportRequest) throws {
-    var faults: [FieldViolation] = []
+    var faults = ViolationList()
+    if !request.source.isEmpty { SourceReference.check(source: request.source, "source", into: &faults) }
     func check(_ isKnown: Bool, _ path: String) {
-      if !isKnown { faults.append(FieldViolation(path, "is not known")) }
+      if !isKnown { faults.add(path, "is not known") }
     }
     check(Dimension.all.contains(request.by), "by")
     check(PersistencyForm.all.contains(request.form), "form")
@@ -32,33 +33,33 @@ struct ReportParameters: Sendable {
     if months.count > Self.maximumMonths || !months.allSatisfy({ (1...Self.maximumMonth).contains($0) })
       || zip(months, months.dropFirst()).contains(where: { $0 >= $1 })
     {
-      faults.append(FieldViolation("months", "must be at most \(Self.maximumMonths) numbers from 1 to \(Self.maximumMonth), ascending"))
+      faults.add("months", "must be at most \(Self.maximumMonths) numbers from 1 to \(Self.maximumMonth), ascending")
     }
     if request.form == .premium, !months.allSatisfy(PremiumPersistency.measures) {
-      faults.append(FieldViolation("months", "the premium form measures months 13, 25, 37 and so on"))
+      faults.add("months", "the premium form measures months 13, 25, 37 and so on")
     }
     if request.form == .premium, request.basis == .count {
-      faults.append(FieldViolation("basis", "the premium form counts premium"))
+      faults.add("basis", "the premium form counts premium")
     }
     let first = Self.month(request.fromIssueMonth, "from_issue_month", CivilDate(daysSinceEpoch: -.max / 2), &faults)
     let last = Self.month(request.toIssueMonth, "to_issue_month", CivilDate(daysSinceEpoch: .max / 2), &faults)
-    if first > last { faults.append(FieldViolation("to_issue_month", "lies before from_issue_month")) }
-    if !faults.isEmpty { throw RPCError.badRequest(faults) }
+    if first > last { faults.add("to_issue_month", "lies before from_issue_month") }
+    try faults.throwIfAny()
     (source, dimension, self.months) = (request.source, request.by, months)
     form = request.form == .unspecified ? .survival : request.form
     basis = request.basis == .unspecified ? .count : request.basis
     event = request.event == .unspecified ? .surrender : request.event
     let lastDay = CivilDate(daysSinceEpoch: last.addingMonths(1).daysSinceEpoch - 1)
-    issued = first...(request.toIssueMonth == nil ? last : lastDay)
+    issued = first...(request.toIssueMonth == nil ? last : max(last, lastDay))
   }
 
   /// The first day of a month; `open` if none is given.
   private static func month(
-    _ month: CalendarDate?, _ path: String, _ open: CivilDate, _ faults: inout [FieldViolation]
+    _ month: CalendarDate?, _ path: String, _ open: CivilDate, _ faults: inout ViolationList
   ) -> CivilDate {
     guard let month else { return open }
     guard let first = CivilDate(year: Int(month.year), month: Int(month.month), day: 1) else {
-      faults.append(FieldViolation(path, "no such month"))
+      faults.add(path, "no such month")
       return open
     }
     return first

@@ -4,6 +4,7 @@ import EventFollowing
 import ReportingDomain
 import RPCCore
 import Storage
+import UseCases
 
 /// mainstay.reporting.v1.ReportingService.
 struct ReportingEndpoint: ReportingServiceHandler {
@@ -29,7 +30,7 @@ struct ReportingEndpoint: ReportingServiceHandler {
   ) async throws -> RebuildReportsResponse {
     let wanted = sources.filter { request.service.isEmpty || $0.service.rawValue == request.service }
     guard !wanted.isEmpty else {
-      throw RPCError.badRequest([FieldViolation("service", "no service of this name is followed")])
+      throw RPCError.invalid("service", "no service of this name is followed")
     }
     let repository = ProgressRepository(database: database)
     var generations: [(FollowedService, Int64)] = []
@@ -73,7 +74,7 @@ struct ReportingEndpoint: ReportingServiceHandler {
           lagMilliseconds: isCurrent ? 0 : behind, appliedEvents: progress.current.applied,
           unknownEvents: try await repository.unknownEvents(of: source.service),
           lastRecordedTime: progress.current.lastRecorded == 0
-            ? nil : GoogleTimestamp(seconds: recorded.seconds, nanos: recorded.nanoseconds),
+            ? nil : GoogleTimestamp(recorded),
           rebuilding: progress.building != nil))
     }
     return lags

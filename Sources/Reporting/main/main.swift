@@ -3,20 +3,16 @@ import ReportingService
 import RPCCore
 import RPCTransport
 import ServiceRuntime
-import StorageSQLite
+import ServiceStorage
 
 let keys = [
-  ConfigurationKey("database", "where the facts are kept: sqlite:PATH"),
+  ServiceDatabase.key,
   ConfigurationKey("upstreams.*", "HOST:PORT of the services to follow: upstreams.customer, .agent, .partner"),
   ConfigurationKey("rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
 ]
 
 await ServiceProcess.run("reporting", keys: keys) { environment in
   let configuration = environment.configuration
-  let location = try configuration.location("database")
-  guard location.scheme == "sqlite" else {
-    throw ConfigurationError("database: \(location.scheme) is not supported; use sqlite:PATH")
-  }
   let rules = ReportingRules(graceDays: try configuration.integer("rules.grace_days", in: 0...365))
   let context = try TLSContext(try environment.tls(), role: .client)
   var upstreams: [FollowedService: any Channel] = [:]
@@ -28,8 +24,7 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
     upstreams[service] = ClientChannel(
       host: address.host, port: address.port, tls: context, loop: environment.group.first)
   }
-  let database = try SQLiteDatabase(path: location.path, clock: environment.clock)
-  try await database.migrate(ReportingServiceApplication.migrations)
+  let database = try await ServiceDatabase.open(environment, migrations: ReportingServiceApplication.migrations)
   let service = ReportingServiceApplication(
     database: database, upstreams: upstreams, clock: environment.clock, rules: rules)
   let background = service.background(
