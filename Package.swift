@@ -80,14 +80,18 @@ let package = Package(
 
     layer("EventFollowing", "Platform/EventFollowing", ["Core", "RPCCore", "API"]),
     layer("UseCases", "Platform/UseCases", ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events"]),
+    layer(
+      "ProductCopies", "Platform/ProductCopies",
+      ["Core", "API", "RPCCore", "Storage", "UseCases", "EventFollowing", "PartnerDomain"]),
     layer("ServiceStorage", "Platform/ServiceStorage", ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases"]),
 
     // Customer service
     layer("CustomerDomain", "Customer/Domain", ["Core"]),
     layer(
       "CustomerService", "Customer/Service",
-      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
-    program("mainstay-customer", "Customer/main", ["CustomerService", "ServiceRuntime", "ServiceStorage"]),
+      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies"]),
+    program(
+      "mainstay-customer", "Customer/main", ["CustomerService", "ProductCopies", "ServiceRuntime", "ServiceStorage"]),
 
     // Reporting service
     layer("ReportingDomain", "Reporting/Domain", ["Core"]),

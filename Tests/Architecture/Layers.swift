@@ -28,10 +28,14 @@ enum Layers {
     "ServiceStorage": ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases"],
 
     "EventFollowing": ["Core", "RPCCore", "API"],
+    // A copy must answer by the same rule as its original, so it asks the rule.
+    "ProductCopies": ["Core", "API", "RPCCore", "Storage", "UseCases", "EventFollowing", "PartnerDomain"],
 
     "CustomerDomain": ["Core"],
-    "CustomerService": ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
-    "mainstay-customer": ["CustomerService", "ServiceRuntime", "ServiceStorage"],
+    "CustomerService": [
+      "Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies",
+    ],
+    "mainstay-customer": ["CustomerService", "ProductCopies", "ServiceRuntime", "ServiceStorage"],
     "PartnerDomain": ["Core"],
     "PartnerService": ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
     "mainstay-partner": ["PartnerService", "ServiceRuntime", "ServiceStorage"],

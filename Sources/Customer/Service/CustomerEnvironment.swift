@@ -1,4 +1,5 @@
 import Core
+import ProductCopies
 import Storage
 import Synchronization
 import UseCases
@@ -9,6 +10,9 @@ struct CustomerEnvironment: UseCaseEnvironment {
   let clock: any Clock
   let random: any RandomSource
   let nameRows = NameRowNumbers()
+
+  /// What is known here of the products that are sold.
+  var products: ProductCopies { ProductCopies(database: database) }
 }
 
 /// Numbers for the rows of the name index, each larger than all before, which the index writes fastest. They follow the clock,

@@ -1,4 +1,5 @@
 import Core
+import ProductCopies
 import RPCCore
 import Storage
 import UseCases
@@ -6,7 +7,7 @@ import UseCases
 /// The customer service (C1, C2, C8): parties, customers, policies and their events, on a database that is given to it.
 public struct CustomerServiceApplication: DatabaseService {
   /// The service's tables.
-  public static var migrations: [Migration] { CustomerSchema.migrations }
+  public static var migrations: [Migration] { CustomerSchema.migrations + ProductCopies.migrations }
 
   /// Events and housekeeping.
   public let foundation: ServiceFoundation

@@ -33,6 +33,7 @@ struct PolicyCommands: Sendable {
         throw RPCError(
           .alreadyExists, "source \(facts.reference.source) has this source_key already: \(existing.policyID)")
       }
+      try await requireSale(facts)
       var batch = Batch()
       let recording = environment.recording(context)
       let holderID = try await policyholder(holder, facts, recording, &batch)
@@ -45,6 +46,20 @@ struct PolicyCommands: Sendable {
       writes.add(try environment.policyChanged(record, previous: nil, effective: facts.issueDate, recording))
       writes.append(to: &batch)
       return (batch, try record.message())
+    }
+  }
+
+  /// A product that is known must be on sale on the day of issue. One that is not known is another system's affair.
+  private func requireSale(_ facts: PolicyFacts) async throws {
+    let channel = API.SaleChannel(rawValue: Int32(facts.channel?.rawValue ?? 0))
+    switch try await environment.products.sale(of: facts.productCode, through: channel, on: facts.issueDate) {
+    case .allowed, .unknown: return
+    case .withdrawn: throw RPCError(.failedPrecondition, "product \(facts.productCode) is withdrawn: it is not sold any more")
+    case .outsideWindows:
+      let through = facts.channel == nil ? "any channel" : String(channel.name.dropFirst("SALE_CHANNEL_".count))
+      throw RPCError(
+        .failedPrecondition,
+        "product \(facts.productCode) is not sold through \(through) on \(facts.issueDate), the issue_date")
     }
   }
 

@@ -24,13 +24,21 @@ public enum ServiceDatabase {
 }
 
 extension ServiceProcess {
-  /// Runs the program mainstay-NAME that is this service on its database, and nothing more; never returns.
-  public static func run<Service: DatabaseService>(_ name: String, _ service: Service.Type) async -> Never {
-    await run(name, keys: [ServiceDatabase.key]) { environment in
+  /// Runs the program mainstay-NAME that is this service on its database; never returns. `keys` are its own settings, and
+  /// `beside` gives further loops that run as long as the service does, on the first event loop.
+  public static func run<Service: DatabaseService>(
+    _ name: String, _ service: Service.Type, keys: [ConfigurationKey] = [],
+    beside: @escaping @Sendable (ServiceEnvironment, any Database) throws -> [@Sendable () async throws -> Void] = {
+      _, _ in []
+    }
+  ) async -> Never {
+    await run(name, keys: [ServiceDatabase.key] + keys) { environment in
       let database = try await ServiceDatabase.open(environment, migrations: Service.migrations)
       let service = try await Service(
         database: database, clock: environment.clock, random: environment.random, replica: "mainstay-\(name)")
-      return environment.application(service, on: database)
+      var application = environment.application(service, on: database)
+      application.background += try beside(environment, database)
+      return application
     }
   }
 }
@@ -38,10 +46,21 @@ extension ServiceProcess {
 extension ServiceEnvironment {
   /// What the process serves: the service, its loops beside it, and its database closed in the end.
   public func application(_ service: some DatabaseService, on database: any Database) -> ServiceApplication {
-    let (group, logger) = (group, logger)
-    let background = service.background(
-      sleep: { try await group.first.sleep(for: $0) },
-      onError: { logger.error("a background loop failed and goes on", metadata: ["cause": "\($0)"]) })
+    let background = service.background(sleep: sleep, onError: onLoopError)
     return ServiceApplication(.methods(service.methodBindings), background: background) { database.close() }
+  }
+}
+
+extension ServiceEnvironment {
+  /// How a loop beside the calls waits: on the first event loop.
+  public var sleep: @Sendable (Duration) async throws -> Void {
+    let group = group
+    return { try await group.first.sleep(for: $0) }
+  }
+
+  /// What a loop beside the calls does with an error that it survives: a line in the log.
+  public var onLoopError: @Sendable (any Error) -> Void {
+    let logger = logger
+    return { logger.error("a background loop failed and goes on", metadata: ["cause": "\($0)"]) }
   }
 }

@@ -4,16 +4,20 @@ import Core
 /// lower than gRPC does, since the services of one installation restart in well under a second.
 struct Backoff: Equatable {
   private static let firstNanoseconds = 100_000_000.0
-  private static let maximumNanoseconds = 10_000_000_000.0
+  /// Longest time between two attempts, unless the connection's owner asks for another.
+  static let standardMaximum = Duration.seconds(10)
   private static let factor = 1.6
   private static let jitter = 0.2
 
+  private let maximumNanoseconds: Double
   private var nextNanoseconds = Backoff.firstNanoseconds
+
+  init(maximum: Duration = Backoff.standardMaximum) { maximumNanoseconds = maximum / .nanoseconds(1) }
 
   /// The time to wait now; the next one is longer.
   mutating func next(_ random: some RandomSource) -> UInt64 {
     let base = nextNanoseconds
-    nextNanoseconds = min(base * Backoff.factor, Backoff.maximumNanoseconds)
+    nextNanoseconds = min(base * Backoff.factor, maximumNanoseconds)
     let share = Double(random.next() >> 11) / Double(1 << 53)
     return UInt64(base * (1 + Backoff.jitter * (2 * share - 1)))
   }

@@ -16,12 +16,15 @@ public final class ClientChannel: Channel, @unchecked Sendable {
     self.limits = limits
   }
 
-  /// A channel to HOST:PORT over TLS.
+  /// A channel to HOST:PORT over TLS. `maximumPause` is the longest time between two attempts to connect; 10 seconds if nil.
   public convenience init(
-    host: String, port: Int, tls context: TLSContext, loop: EventLoop, serverName: String? = nil
+    host: String, port: Int, tls context: TLSContext, loop: EventLoop, serverName: String? = nil,
+    maximumPause: Duration? = nil
   ) {
     self.init(
-      Subchannel(host: host, port: port, loop: loop, context: context, serverName: serverName), loop: loop)
+      Subchannel(
+        host: host, port: port, loop: loop, context: context, serverName: serverName, maximumPause: maximumPause),
+      loop: loop)
   }
 
   /// Begins a call.

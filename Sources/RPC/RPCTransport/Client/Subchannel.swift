@@ -26,16 +26,18 @@ public final class Subchannel: ConnectionSource, @unchecked Sendable {
   private let limits: HTTP2Limits
   private let serverName: String
   private var state = State.idle
-  private var backoff = Backoff()
+  private var backoff: Backoff
   private var waiting: [ConnectionWaiter] = []
   /// Addresses of the host that are tried when the one before has failed.
   private var untried: ArraySlice<SocketAddress> = []
 
-  /// A connection to HOST:PORT, checked against `serverName` (the host if nil).
+  /// A connection to HOST:PORT, checked against `serverName` (the host if nil). `maximumPause` is the longest time between two
+  /// attempts; 10 seconds if nil.
   public init(
     host: String, port: Int, loop: EventLoop, context: TLSContext, serverName: String? = nil,
-    limits: HTTP2Limits = .init()
+    limits: HTTP2Limits = .init(), maximumPause: Duration? = nil
   ) {
+    backoff = Backoff(maximum: maximumPause ?? Backoff.standardMaximum)
     self.host = host
     self.port = port
     self.loop = loop
