@@ -150,8 +150,8 @@ let package = Package(
     suite(
       "CustomerServiceTests", "Customer/Service",
       [
-        "CustomerService", "Events", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "Storage",
-        "StorageSQLite",
+        "CustomerService", "Events", "MainstayTesting", "API", "Core", "ProductCopies", "Protobuf", "RPCCore",
+        "Storage", "StorageSQLite",
       ]),
     // Suites of the reporting service
     suite("ReportingDomainTests", "Reporting/Domain", ["ReportingDomain", "Core"]),
@@ -166,12 +166,19 @@ let package = Package(
     suite("PartnerDomainTests", "Partner/Domain", ["PartnerDomain", "Core", "MainstayTesting"]),
     suite(
       "PartnerServiceTests", "Partner/Service", ["PartnerService", "API", "Core", "MainstayTesting", "RPCCore"]),
+    suite(
+      "ProductCopiesTests", "ProductCopies",
+      [
+        "ProductCopies", "PartnerService", "ServiceRuntime", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore",
+        "RPCTransport", "Storage", "StorageSQLite", logging,
+      ]),
 
     // Suites of the agent service
     suite("AgentDomainTests", "Agent/Domain", ["AgentDomain", "Core"]),
     suite(
       "AgentServiceTests", "Agent/Service",
       ["AgentService", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "Storage"]),
+
     // House rules
     suite("ArchitectureTests", "Architecture", []),
     // Messages

@@ -46,6 +46,9 @@ struct TimeTests {
     }
     backoff.reset()
     #expect(Double(backoff.next(random)) <= 1.2e8)
+    var short = Backoff(maximum: .milliseconds(500))
+    let longest = (0..<50).map { _ in short.next(random) }.max() ?? 0
+    #expect((500_000_000...600_000_000).contains(longest))
   }
 
   @Test("A sleep of a loop ends at its time and not before")

@@ -54,7 +54,8 @@ struct PolicyCommands: Sendable {
     let channel = API.SaleChannel(rawValue: Int32(facts.channel?.rawValue ?? 0))
     switch try await environment.products.sale(of: facts.productCode, through: channel, on: facts.issueDate) {
     case .allowed, .unknown: return
-    case .withdrawn: throw RPCError(.failedPrecondition, "product \(facts.productCode) is withdrawn: it is not sold any more")
+    case .withdrawn:
+      throw RPCError(.failedPrecondition, "product \(facts.productCode) is withdrawn: it is not sold any more")
     case .outsideWindows:
       let through = facts.channel == nil ? "any channel" : String(channel.name.dropFirst("SALE_CHANNEL_".count))
       throw RPCError(

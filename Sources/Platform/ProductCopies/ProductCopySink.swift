@@ -56,15 +56,17 @@ extension ProductCopies: EventSink {
     // Only the one who still finds the place as it was read may move it: two followers cannot overwrite each other's copies.
     var batch = Batch([
       Statement(
-        "UPDATE product_copy_place SET resume_token = ? WHERE resume_token = ?", [.text(page.resumeToken), .text(token)],
+        "UPDATE product_copy_place SET resume_token = ? WHERE resume_token = ?",
+        [.text(page.resumeToken), .text(token)],
         expect: .changes(1, orFail: BatchConflict(.versionMismatch, subject: "place in the partner service's events")))
     ])
     for (code, (version, product)) in newest {
       batch.statements.append(
         Statement(
           """
-          INSERT INTO product_copy (code, version, payload) VALUES (?, ?, ?) ON CONFLICT (code)
-          DO UPDATE SET version = excluded.version, payload = excluded.payload WHERE product_copy.version < excluded.version
+          INSERT INTO product_copy (code, version, payload) VALUES (?, ?, ?)
+          ON CONFLICT (code) DO UPDATE SET version = excluded.version, payload = excluded.payload
+          WHERE product_copy.version < excluded.version
           """, [.text(code), .integer(version), .blob(try product.serialized())]))
     }
     // What was not told again after a new beginning is no product any more.

@@ -1,0 +1,166 @@
+import API
+import Core
+import Logging
+import MainstayTesting
+import PartnerService
+import ProductCopies
+import RPCCore
+import RPCTransport
+import ServiceRuntime
+import Storage
+import StorageSQLite
+import Synchronization
+
+/// The partner service over TLS on a port of its own, which keeps its port and data over a restart; and a follower's own
+/// database, which keeps its copies likewise.
+final class PartnerSite: Sendable {
+  private struct Running {
+    let server: Server
+    let database: SQLiteDatabase
+    let loops: [Task<Void, any Error>]
+  }
+
+  let copies: ProductCopies
+  private let authority: TestAuthority
+  private let folder: TemporaryFolder
+  private let group: EventLoopGroup
+  private let port: Int
+  private let ownDatabase: NotedDatabase
+  private let running = Mutex<Running?>(nil)
+  private let failures = AsyncSignal()
+
+  init() async throws {
+    authority = try TestAuthority()
+    folder = try TemporaryFolder()
+    group = try EventLoopGroup(count: 2)
+    port = try freePort()
+    ownDatabase = NotedDatabase(try SQLiteDatabase(path: folder.file("own.db"), clock: SystemClock()))
+    try await ownDatabase.migrate(ProductCopies.migrations)
+    copies = ProductCopies(database: ownDatabase)
+  }
+
+  /// Starts the partner service.
+  func start() async throws {
+    let database = try SQLiteDatabase(path: folder.file("partner.db"), clock: SystemClock())
+    try await database.migrate(PartnerServiceApplication.migrations)
+    let service = try await PartnerServiceApplication(
+      database: database, clock: SystemClock(), random: SystemRandom(), replica: "test")
+    let health = HealthRegistry(services: [])
+    let router = try InfrastructureServices.router(service.methodBindings, health: health, access: .checked)
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let server = try await Server(
+      .init(host: "127.0.0.1", port: port, tls: authority.issue("partner", role: "service")),
+      acceptor: GRPCAcceptor(router: router, logger: logger), group: group)
+    let group = group
+    let loops = service.background(sleep: { try await group.first.sleep(for: $0) }, onError: { print($0) })
+      .map { loop in Task { try await group.first.run { try await loop() } } }
+    running.withLock { $0 = Running(server: server, database: database, loops: loops) }
+  }
+
+  /// Ends the partner service, the streams of its subscribers too.
+  func stop() async {
+    guard let running = running.withLock({ $0.take() }) else { return }
+    await running.server.shutdown(grace: .zero)
+    for loop in running.loops { loop.cancel() }
+    for loop in running.loops { _ = await loop.result }
+    running.database.close()
+  }
+
+  /// Ends everything.
+  func end() async {
+    await stop()
+    group.stop()
+    ownDatabase.close()
+  }
+
+  /// Runs the body while a service with its own certificate follows the partner service.
+  func whileFollowing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    let context = try TLSContext(try authority.issue("customer", role: "service"), role: .client)
+    let (copies, group, port, failures) = (copies, group, port, failures)
+    let following = Task {
+      try await group.first.run {
+        let channel = ClientChannel(
+          host: "127.0.0.1", port: port, tls: context, loop: group.first, maximumPause: ServiceEnvironment.maximumPause)
+        try await copies.follower(channel, clock: SystemClock()).run(
+          sleep: { try await group.first.sleep(for: $0) }, onError: { _ in failures.raise() })
+      }
+    }
+    let result: Value
+    do { result = try await body() } catch {
+      following.cancel()
+      throw error
+    }
+    following.cancel()
+    _ = await following.result
+    return result
+  }
+
+  /// Waits until the follower has failed so many times more.
+  func failures(_ number: UInt64) async throws {
+    let start = failures.count
+    while failures.count < start + number { try await failures.wait(after: failures.count) }
+  }
+
+  /// Waits until the copy of this product stands so.
+  func copy(of code: String, becomes state: ProductCopies.State) async throws {
+    while true {
+      let seen = ownDatabase.commits.count
+      if try await copies.state(of: code) == state { return }
+      try await ownDatabase.commits.wait(after: seen)
+    }
+  }
+
+  /// Puts a product on sale.
+  func create(_ code: String) async throws -> Product {
+    try await manager { channel in
+      try await ProductServiceClient(channel: channel).createProduct(CreateProductRequest(product: product(code)))
+    }
+  }
+
+  /// Takes it off sale.
+  func withdraw(_ product: Product) async throws {
+    _ = try await manager { channel in
+      try await ProductServiceClient(channel: channel).withdrawProduct(
+        WithdrawProductRequest(productID: product.productID, reason: "rates"))
+    }
+  }
+
+  private func manager<Value: Sendable>(_ body: @escaping @Sendable (ClientChannel) async throws -> Value) async throws
+    -> Value
+  {
+    let context = try TLSContext(try authority.issue("manager", role: "partner-manager"), role: .client)
+    let (group, port) = (group, port)
+    return try await group.first.run {
+      let channel = ClientChannel(host: "127.0.0.1", port: port, tls: context, loop: group.first)
+      defer { channel.close() }
+      return try await body(channel)
+    }
+  }
+}
+
+/// A product that is sold online in 2026.
+func product(_ code: String, state: ProductState = .onSale) -> Product {
+  func day(_ month: Int32, _ day: Int32) -> CalendarDate { CalendarDate(year: 2026, month: month, day: day) }
+  return Product(
+    code: code, name: "Product \(code)", line: .wholeLife, versions: [ProductVersion(version: 1, from: day(1, 1))],
+    saleWindows: [SaleWindow(channel: .online, from: day(1, 1), until: day(12, 31))], state: state)
+}
+
+/// A database that tells of each commit.
+final class NotedDatabase: Database {
+  let commits = AsyncSignal()
+  private let database: SQLiteDatabase
+
+  init(_ database: SQLiteDatabase) { self.database = database }
+
+  var committedEvents: AsyncSignal { database.committedEvents }
+  func commit(_ batch: Batch, lane: WriteLane) async throws -> BatchReceipt {
+    defer { commits.raise() }
+    return try await database.commit(batch, lane: lane)
+  }
+  func query(_ statement: Statement, access: ReadAccess) async throws -> [Row] {
+    try await database.query(statement, access: access)
+  }
+  func migrate(_ migrations: [Migration]) async throws { try await database.migrate(migrations) }
+  func close() { database.close() }
+}
