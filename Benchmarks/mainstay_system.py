@@ -37,7 +37,7 @@ class Mainstay:
 
     def __init__(self, folder, core=None):
         self.home = pathlib.Path(folder, "home")
-        self.ports = {"gateway": free_port(), "customer": free_port()}
+        self.ports = {name: free_port() for name in ("gateway", "customer", "agent", "reporting")}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MAINSTAY_")}
         self.environment["MAINSTAY_HOME"] = str(self.home)
         prefix = []
@@ -46,8 +46,8 @@ class Mainstay:
                 "MAINSTAY_ACCESS": "public", "MAINSTAY_TLS_CLIENT_VERIFICATION": "optional", "MAINSTAY_EVENT_LOOPS": "1",
                 "MAINSTAY_LOG_LEVEL": "warning"}
             prefix = ["taskset", "-c", str(core)] if os.cpu_count() > 1 else []
-        self._call(prefix + [
-            str(BINARY), "up", "--gateway-port", str(self.ports["gateway"]), "--customer-port", str(self.ports["customer"])])
+        ports = [word for name, port in self.ports.items() for word in (f"--{name}-port", str(port))]
+        self._call(prefix + [str(BINARY), "up", *ports])
 
     def run(self, *arguments):
         """A command of mainstay, as the administrator; gives what it prints."""

@@ -23,7 +23,7 @@ struct Mainstay: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       UpCommand.self, DownCommand.self, StatusCommand.self, CertsCommand.self, CallCommand.self, CustomersCommand.self,
-      PoliciesCommand.self, ReportsCommand.self, EventsCommand.self,
+      PoliciesCommand.self, AgentsCommand.self, ReportsCommand.self, EventsCommand.self,
     ])
 
   static func main() {

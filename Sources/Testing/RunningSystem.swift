@@ -4,28 +4,27 @@ import Foundation
 public final class RunningSystem: Sendable {
   /// The state folder.
   public let home: TemporaryFolder
-  /// Where the gateway listens.
-  public let gatewayPort: Int
-  /// Where the customer service listens.
-  public let customerPort: Int
-  /// Where the reporting service listens.
-  public let reportingPort: Int
+  /// Where each process listens, by its name.
+  public let ports: [String: Int]
+
+  /// What `mainstay up` starts.
+  public static let processes = ["customer", "agent", "reporting", "gateway"]
 
   /// A system that is not up yet.
   public init() throws {
     home = try TemporaryFolder()
-    gatewayPort = try freePort()
-    customerPort = try freePort()
-    reportingPort = try freePort()
+    ports = try Dictionary(uniqueKeysWithValues: Self.processes.map { ($0, try freePort()) })
   }
 
+  /// Where the gateway listens.
+  public var gatewayPort: Int { ports["gateway"] ?? 0 }
+  /// Where the customer service listens.
+  public var customerPort: Int { ports["customer"] ?? 0 }
+  /// The options of `mainstay up` that name the ports.
+  public var portOptions: [String] { ports.flatMap { ["--\($0.key)-port", "\($0.value)"] } }
+
   /// Starts everything and waits until it is healthy.
-  public func up() async throws -> Program.Result {
-    try await mainstay([
-      "up", "--gateway-port", "\(gatewayPort)", "--customer-port", "\(customerPort)", "--reporting-port",
-      "\(reportingPort)",
-    ])
-  }
+  public func up() async throws -> Program.Result { try await mainstay(["up"] + portOptions) }
 
   /// Stops everything.
   @discardableResult

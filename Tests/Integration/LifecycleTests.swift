@@ -16,7 +16,8 @@ struct LifecycleTests {
     let status = try await system.mainstay(["status"])
     #expect(status.code == 0)
     #expect(
-      status.output.split(separator: "\n").filter { $0.contains(",running,") && $0.contains(",SERVING,") }.count == 2)
+      status.output.split(separator: "\n").filter { $0.contains(",running,") && $0.contains(",SERVING,") }.count
+        == RunningSystem.processes.count)
     let again = try await system.mainstay(["up"])
     #expect(again.code == 0 && again.output.contains("already up"))
     #expect(try await system.down().output == "Mainstay is down.\n")
@@ -80,9 +81,7 @@ struct LifecycleTests {
 
   @Test func theSupervisorRunsInTheForegroundForContainers() async throws {
     let system = try RunningSystem()
-    let arguments = [
-      "up", "--foreground", "--gateway-port", "\(system.gatewayPort)", "--customer-port", "\(system.customerPort)",
-    ]
+    let arguments = ["up", "--foreground"] + system.portOptions
     let running = try Program.Running("mainstay", arguments, environment: ["MAINSTAY_HOME": system.home.path])
     #expect(try await eventually { try await system.mainstay(["status"]).code == 0 })
     running.signal(SIGTERM)
@@ -94,9 +93,8 @@ struct LifecycleTests {
     let system = try RunningSystem()
     #expect(try await system.up().code == 0)
     let other = try RunningSystem()
-    let result = try await other.mainstay([
-      "up", "--gateway-port", "\(system.gatewayPort)", "--customer-port", "\(other.customerPort)",
-    ])
+    // The last one counts.
+    let result = try await other.mainstay(["up"] + other.portOptions + ["--gateway-port", "\(system.gatewayPort)"])
     #expect(result.code == 1)
     #expect(
       isOneLine(result.errors) && result.errors.contains("127.0.0.1:\(system.gatewayPort) is in use"),
@@ -139,10 +137,7 @@ struct LifecycleTests {
   }
 
   private func expectReadOnlyIsNamed(_ system: RunningSystem, _ command: [String]) async throws {
-    let arguments =
-      command.dropFirst() + [
-        "up", "--gateway-port", "\(system.gatewayPort)", "--customer-port", "\(system.customerPort)",
-      ]
+    let arguments = command.dropFirst() + ["up"] + system.portOptions
     let result = try await Program.run(command[0], Array(arguments), environment: ["MAINSTAY_HOME": system.home.path])
     #expect(result.code == 1)
     #expect(isOneLine(result.errors) && result.errors.contains("\(system.home.path)/"), "\(result.errors)")
@@ -152,7 +147,7 @@ struct LifecycleTests {
   /// Programs where a user without rights can reach them.
   private func copyOfPrograms() throws -> TemporaryFolder {
     let folder = try TemporaryFolder()
-    for name in ["mainstay", "mainstay-customer", "mainstay-gateway"] {
+    for name in ["mainstay"] + RunningSystem.processes.map({ "mainstay-\($0)" }) {
       try FileManager.default.copyItem(atPath: "\(Program.folder)/\(name)", toPath: folder.file(name))
     }
     return folder

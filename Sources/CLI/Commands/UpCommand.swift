@@ -23,15 +23,7 @@ struct UpCommand: ParsableCommand {
   @OptionGroup var home: HomeOptions
   @Flag(help: "Stay in the foreground and log to standard error.") var foreground = false
   @Option(help: "Folder of the services' programs; where mainstay is without it, or MAINSTAY_BIN.") var binDir: String?
-  @Option(help: "Port of the gateway in a configuration file that is not there yet.") var gatewayPort: Int?
-  @Option(help: "Port of the customer service in a configuration file that is not there yet.") var customerPort: Int?
-  @Option(help: "Port of the reporting service in a configuration file that is not there yet.") var reportingPort: Int?
-
-  func validate() throws {
-    for port in [gatewayPort, customerPort, reportingPort].compactMap({ $0 }) where !(1...65_535).contains(port) {
-      throw ValidationError("\(port) is no port; give 1 to 65535.")
-    }
-  }
+  @OptionGroup var ports: PortOptions
 
   func run() throws {
     let folder = home.folder
@@ -40,6 +32,8 @@ struct UpCommand: ParsableCommand {
     if SupervisorLock.holder(folder) != nil {
       return printLine("Mainstay is already up: gateway at \(gatewayAddress(folder))")
     }
+    // What a supervisor that was killed told last must not be taken for the next one's.
+    try ProcessTable.write([], to: folder)
     let log = folder.log(of: "supervisor")
     var arguments = ["up", "--foreground", "--home", folder.path]
     arguments += ["--bin-dir", FilePaths.absolute(programs)]
@@ -73,17 +67,28 @@ struct UpCommand: ParsableCommand {
     }
     try folder.create()
     try DevelopmentCertificates(folder: folder).createMissing()
-    let asked = [
-      ServiceDefinition.gateway.name: gatewayPort, ServiceDefinition.customer.name: customerPort,
-      ServiceDefinition.reporting.name: reportingPort,
-    ]
-    let ports = asked.compactMapValues { $0 }
+    let ports = ports.byService
     for service in ServiceDefinition.all {
       let path = folder.configuration(of: service)
       if !Files.exists(path) {
         try Files.write(service.configuration(ports: ports), to: path)
       } else if let port = ports[service.name], ServerAddress(configuration: path)?.port != port {
         throw CommandFailure.usage("\(path) is there and names another port than \(port); change it there")
+      }
+    }
+    tellMissingUpstreams(folder)
+  }
+
+  /// Configuration files that are there stay as they are, also those from before there was a service.
+  private func tellMissingUpstreams(_ folder: StateFolder) {
+    for service in ServiceDefinition.all {
+      let path = folder.configuration(of: service)
+      for upstream in service.missingUpstreams(in: path) {
+        let address = ServerAddress(configuration: folder.configuration(of: upstream))?.callable
+        let port = address?.port ?? upstream.defaultPort
+        StandardError.write(
+          "mainstay: \(path) is older than the \(upstream.name) service, so that mainstay-\(service.name) does not reach it; "
+            + "add the line \"  \(upstream.name): 127.0.0.1:\(port)\" below \"upstreams:\"\n")
       }
     }
   }

@@ -14,6 +14,10 @@ enum EnumNames {
 
   static func endCause(_ text: String) -> EndCause? { EndCause(name: full(text, "END_CAUSE_")) }
 
+  static func agentType(_ text: String) -> AgentType? {
+    AgentType(name: full(text, "AGENT_TYPE_")).flatMap { $0 == .unspecified ? nil : $0 }
+  }
+
   /// The types of identifiers, for messages.
   static var identifierTypes: String {
     IdentifierType.all.dropFirst().map { String($0.name.dropFirst("IDENTIFIER_TYPE_".count)) }.joined(separator: ", ")

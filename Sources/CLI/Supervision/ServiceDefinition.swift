@@ -1,3 +1,5 @@
+import Yams
+
 /// A process that `mainstay up` starts.
 struct ServiceDefinition: Sendable {
   /// For example "customer"; the program is mainstay-customer.
@@ -7,9 +9,10 @@ struct ServiceDefinition: Sendable {
 
   static let gateway = ServiceDefinition(name: "gateway", defaultPort: 7_443)
   static let customer = ServiceDefinition(name: "customer", defaultPort: 7_451)
+  static let agent = ServiceDefinition(name: "agent", defaultPort: 7_452)
   static let reporting = ServiceDefinition(name: "reporting", defaultPort: 7_454)
   /// What is started, services before the gateway that forwards to them.
-  static let all = [customer, reporting, gateway]
+  static let all = [customer, agent, reporting, gateway]
 
   /// Name of the program.
   var program: String { "mainstay-\(name)" }
@@ -22,6 +25,13 @@ struct ServiceDefinition: Sendable {
       ServiceDefinition.all.filter { $0.name != name && $0.name != ServiceDefinition.gateway.name }
     default: []
     }
+  }
+
+  /// Those it calls that a configuration file from an older version does not name. None if the file cannot be read: the service
+  /// itself says so.
+  func missingUpstreams(in path: String) -> [ServiceDefinition] {
+    guard let text = try? Files.text(path), let root = try? Yams.compose(yaml: text) else { return [] }
+    return upstreams.filter { root["upstreams"]?[$0.name] == nil }
   }
 
   /// The first configuration file: ports of all services by name.
