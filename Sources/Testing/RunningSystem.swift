@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Mainstay as `mainstay up` runs it, in a folder and on ports of its own.
 public final class RunningSystem: Sendable {
@@ -42,19 +43,29 @@ public final class RunningSystem: Sendable {
   }
 }
 
-/// A port of 127.0.0.1 on which nobody listens now.
+/// A port of 127.0.0.1 on which nobody listens now, and that no other test of this process is given. It lies below those that
+/// the system hands out to clients, so that no connection takes it before it is used.
 public func freePort() throws -> Int {
+  for _ in 0..<1_000 {
+    let port = Int.random(in: 12_000..<32_000)
+    let isNew = givenPorts.withLock { $0.insert(port).inserted }
+    if isNew, canBind(port) { return port }
+  }
+  throw POSIXError(.EADDRNOTAVAIL)
+}
+
+private let givenPorts = Mutex<Set<Int>>([])
+
+private func canBind(_ port: Int) -> Bool {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var address = sockaddr_in()
   address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = UInt16(port).bigEndian
   address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let result = withUnsafeMutablePointer(to: &address) { pointer in
-    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bound in
-      bind(descriptor, bound, length) == 0 && getsockname(descriptor, bound, &length) == 0
+  return withUnsafePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
     }
   }
-  guard result else { throw POSIXError(.EADDRNOTAVAIL) }
-  return Int(UInt16(bigEndian: address.sin_port))
 }

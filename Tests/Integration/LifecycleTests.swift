@@ -31,7 +31,8 @@ struct LifecycleTests {
     #expect(try await system.mainstay(["certs", "init"]).code == 0)
     let key = system.home.file("pki/ca-key.pem")
     let before = try Data(contentsOf: URL(fileURLWithPath: key))
-    #expect(try await system.up().code == 0)
+    let up = try await system.up()
+    #expect(up.code == 0, "\(up.errors)")
     #expect(try Data(contentsOf: URL(fileURLWithPath: key)) == before)
     for folder in ["pki", "data", "logs", "run", "config"] {
       #expect(mode(system.home.file(folder)) == 0o700, "\(folder)")
