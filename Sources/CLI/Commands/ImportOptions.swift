@@ -56,10 +56,11 @@ struct ImportOptions: ParsableArguments {
 
   private func print(_ summary: ImportSummary, _ terminal: Terminal, countsMissing: Bool) {
     let missing = countsMissing ? [("missing_amounts", "\(summary.missingAmounts)")] : []
-    let numbers = [
-      ("created", "\(summary.created)"), ("updated", "\(summary.updated)"), ("unchanged", "\(summary.unchanged)"),
-      ("rejected", "\(summary.rejected)"),
-    ] + missing + [("seconds", fixed(summary.seconds))]
+    let numbers =
+      [
+        ("created", "\(summary.created)"), ("updated", "\(summary.updated)"), ("unchanged", "\(summary.unchanged)"),
+        ("rejected", "\(summary.rejected)"),
+      ] + missing + [("seconds", fixed(summary.seconds))]
     let listing = Listing(
       numbers.map(\.0), format: output.resolved(terminal), terminal: terminal, output: StandardOutput())
     listing.addOnly(numbers.map(\.1), json: JSONText.object(numbers))

@@ -11,7 +11,7 @@ struct PoliciesCommand: ParsableCommand {
         mainstay policies import policies.csv --source core --mapping policies.yaml
         mainstay policies list --source core
       """,
-    subcommands: [ImportCommand.self, ListCommand.self])
+    subcommands: [ImportCommand.self, ImportPremiumsCommand.self, ListCommand.self])
 
   struct ImportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,6 +26,22 @@ struct PoliciesCommand: ParsableCommand {
     @OptionGroup var options: ImportOptions
 
     func run() throws { try options.run(PolicyImport.self) }
+  }
+
+  struct ImportPremiumsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "import-premiums", abstract: "Takes instalments of premiums from a CSV file.",
+      discussion: """
+        The mapping is of kind premium; its key is the policy's number in the same source. A row for a due date that is there
+        corrects it. For the rest it works like customers import.
+
+        Example:
+          mainstay policies import-premiums premiums.csv --source core --mapping premiums.yaml
+        """)
+
+    @OptionGroup var options: ImportOptions
+
+    func run() throws { try options.run(PremiumImport.self) }
   }
 
   struct ListCommand: ParsableCommand {

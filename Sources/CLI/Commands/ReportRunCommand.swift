@@ -22,7 +22,8 @@ extension ReportsCommand {
     @OptionGroup var output: OutputOptions
     @Argument(help: "The report: kpi, persistency, survival or end-causes.") var name: String
     @Option(help: "Only policies of this source.") var source: String?
-    @Option(help: "Divide by channel, product, partner, branch, agent, premium-frequency or issue-month.") var by: String?
+    @Option(help: "Divide by channel, product, partner, branch, agent, premium-frequency or issue-month.") var by:
+      String?
     @Option(help: "Months since issue, for example 13,25,37.") var months: String?
     @Option(help: "Of persistency: survival or premium.") var form: String?
     @Option(help: "Of persistency: count or premium.") var basis: String?

@@ -12,6 +12,7 @@ enum EnumNames {
     PremiumFrequency(name: full(text, "PREMIUM_FREQUENCY_"))
   }
 
+  static func paymentMethod(_ text: String) -> PaymentMethod? { PaymentMethod(name: full(text, "PAYMENT_METHOD_")) }
   static func endCause(_ text: String) -> EndCause? { EndCause(name: full(text, "END_CAUSE_")) }
 
   static func agentType(_ text: String) -> AgentType? {

@@ -1,6 +1,6 @@
 /// What a mapping file describes the rows of.
 enum RecordKind: String, CaseIterable, Sendable {
-  case person, company, policy
+  case person, company, policy, premium
 }
 
 /// Where a value goes: a field of the record, named as in the proto.
@@ -13,6 +13,7 @@ enum ImportField: Hashable, Sendable {
   case policyholderKey, productCode, channel, state, premiumFrequency
   case annualPremium, sumAssured
   case issueDate, endDate, observedUntilDate, observedDuration
+  case dueDate, due, receivedDate, received, paymentMethod
   case agentID, partnerID, branchID, endCause
 
   /// A part of a postal address.
@@ -31,6 +32,7 @@ enum ImportField: Hashable, Sendable {
       self = field
       return
     }
+    if kind == .premium { return nil }
     let attributes = kind == .policy ? "attributes." : "source_attributes."
     if path.hasPrefix(attributes), (1...64).contains(path.count - attributes.count) {
       self = .attribute(String(path.dropFirst(attributes.count)))
@@ -42,20 +44,25 @@ enum ImportField: Hashable, Sendable {
 
   /// All paths without an index or a name in them, and examples of the others: for messages.
   static func names(of kind: RecordKind) -> [String] {
-    let others = kind == .policy ? ["attributes.NAME"] : ["addresses[0].lines[0]", "source_attributes.NAME"]
+    let others: [String] =
+      switch kind {
+      case .person, .company: ["addresses[0].lines[0]", "source_attributes.NAME"]
+      case .policy: ["attributes.NAME"]
+      case .premium: []
+      }
     return plain(of: kind).keys.sorted() + others
   }
 
   /// Whether it holds a day.
   var isDate: Bool {
     switch self {
-    case .birthDate, .issueDate, .endDate, .observedUntilDate: true
+    case .birthDate, .issueDate, .endDate, .observedUntilDate, .dueDate, .receivedDate: true
     default: false
     }
   }
 
   /// Whether it holds an amount of money.
-  var isMoney: Bool { self == .annualPremium || self == .sumAssured }
+  var isMoney: Bool { self == .annualPremium || self == .sumAssured || self == .due || self == .received }
 
   /// Whether columns that lead here are joined by a blank; other fields take one column, lists one more value per column.
   var joins: Bool {
@@ -80,6 +87,11 @@ enum ImportField: Hashable, Sendable {
     case .company:
       return shared.merging(
         ["company.name": .companyName, "company.short_name": .companyShortName], uniquingKeysWith: { $1 })
+    case .premium:
+      return [
+        "due_date": .dueDate, "due": .due, "received_date": .receivedDate, "received": .received,
+        "method": .paymentMethod,
+      ]
     case .policy:
       return [
         "policyholder_source_key": .policyholderKey, "product_code": .productCode, "channel": .channel, "state": .state,

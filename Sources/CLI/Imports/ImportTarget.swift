@@ -65,6 +65,30 @@ enum PolicyImport: ImportTarget {
   }
 }
 
+/// PolicyService.ImportPremiums.
+enum PremiumImport: ImportTarget {
+  static let method = PolicyServiceMethods.importPremiums
+  static let kinds: Set<RecordKind> = [.premium]
+
+  static func record(_ row: MappedRow) throws(RowFault) -> ImportPremiumRow { try PremiumRow.make(row) }
+
+  static func request(source: String, _ rows: [(line: Int, record: ImportPremiumRow)]) -> ImportPremiumsRequest {
+    ImportPremiumsRequest(
+      source: source,
+      rows: rows.map { line, record in
+        var row = record
+        row.line = Int64(line)
+        return row
+      })
+  }
+
+  static func outcome(_ response: ImportPremiumsResponse) -> BatchOutcome {
+    BatchOutcome(
+      created: Int(response.created), updated: Int(response.updated), unchanged: Int(response.unchanged),
+      rejected: reasons(response.rejected))
+  }
+}
+
 private func reasons(_ rows: [RejectedRow]) -> [Int: String] {
   Dictionary(rows.map { (Int($0.line), $0.reason) }, uniquingKeysWith: { first, _ in first })
 }

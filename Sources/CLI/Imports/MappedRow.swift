@@ -75,16 +75,17 @@ struct MappedRow {
   /// Reads a value of a type; nil, or what was expected.
   private static func interpret(_ value: inout Value, _ rule: Mapping.Rule) -> String? {
     switch rule.field {
-    case .birthDate, .issueDate, .endDate, .observedUntilDate:
+    case .birthDate, .issueDate, .endDate, .observedUntilDate, .dueDate, .receivedDate:
       value.date = rule.dateFormat.day(value.text)
       return value.date == nil ? "is no day in the mapping's format" : nil
-    case .annualPremium, .sumAssured:
+    case .annualPremium, .sumAssured, .due, .received:
       guard let minorUnits = minorUnits(value.text, rule) else { return "is no amount" }
       value.money = API.Money(currencyCode: rule.currency, minorUnits: minorUnits)
       return nil
     case .observedDuration:
       value.micromonths = rule.unit?.micromonths(value.text)
       return value.micromonths == nil ? "is no length of time" : nil
+    case .paymentMethod: return EnumNames.paymentMethod(value.text) == nil ? "is no way of payment" : nil
     case .endCause: return EnumNames.endCause(value.text) == nil ? "is no cause of an end" : nil
     case .sex: return EnumNames.sex(value.text) == nil ? "is no sex" : nil
     case .channel: return EnumNames.channel(value.text) == nil ? "is no channel" : nil

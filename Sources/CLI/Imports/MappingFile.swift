@@ -2,7 +2,7 @@ import Yams
 
 /// Reads mapping files:
 ///
-///     kind: person                      person, company or policy
+///     kind: person                      person, company, policy or premium
 ///     key: rec_id                       the column with the source's key
 ///     columns:
 ///       given_name: person.given_name
@@ -35,7 +35,7 @@ struct MappingFile {
     guard let root, let entries = root.mapping else { throw CommandFailure.usage("\(name) must hold KEY: VALUE lines") }
     try check(entries, known: ["kind", "key", "columns", "constants", "ignore", "derive"])
     guard let kindText = root["kind"]?.string, let kind = RecordKind(rawValue: kindText) else {
-      throw fault(root["kind"] ?? root, "kind must be person, company or policy")
+      throw fault(root["kind"] ?? root, "kind must be person, company, policy or premium")
     }
     guard let key = root["key"]?.string, !key.isEmpty else {
       throw fault(root["key"] ?? root, "key must name the column with the source's key")

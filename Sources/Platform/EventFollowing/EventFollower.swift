@@ -36,7 +36,8 @@ public final class EventFollower: Sendable {
 
   /// A follower of the service behind a channel. `types` are the full names of the events that matter; empty asks for all.
   public init(
-    channel: any RPCCore.Channel, sink: any EventSink, types: [String] = [], metadata: Metadata = .init(), clock: any Clock
+    channel: any RPCCore.Channel, sink: any EventSink, types: [String] = [], metadata: Metadata = .init(),
+    clock: any Clock
   ) {
     (self.channel, self.sink, self.types) = (channel, sink, types)
     (self.metadata, self.clock) = (metadata, clock)

@@ -15,7 +15,8 @@ struct ReportRun: Sendable {
   let rules: ReportingRules
 
   /// The columns and rows.
-  func table(_ request: RunReportRequest, today: CivilDate) async throws -> (columns: [ReportColumn], rows: [ReportRow]) {
+  func table(_ request: RunReportRequest, today: CivilDate) async throws -> (columns: [ReportColumn], rows: [ReportRow])
+  {
     let parameters = try ReportParameters(request)
     let progress = ProgressRepository(database: database)
     for _ in 0..<Self.attempts {

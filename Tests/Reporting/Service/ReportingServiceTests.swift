@@ -20,7 +20,8 @@ import Testing
   }
 
   private let everything = [
-    RunReportRequest(name: "kpi", by: .channel), RunReportRequest(name: "persistency", by: .channel, months: [1, 6, 12]),
+    RunReportRequest(name: "kpi", by: .channel),
+    RunReportRequest(name: "persistency", by: .channel, months: [1, 6, 12]),
     RunReportRequest(name: "persistency", months: [13], basis: .premium), RunReportRequest(name: "end-causes"),
     RunReportRequest(name: "survival", months: [1, 2, 3, 12], event: .anyEnd),
   ]
@@ -38,18 +39,20 @@ import Testing
     var reporting = try await scene.reporting(following: customer)
     // 150 parties and 300 policies.
     #expect(try await scene.caughtUp(reporting, events: 450))
-    #expect(try await scene.report(reporting, RunReportRequest(name: "end-causes")) == [
-      "in-force,200,0.666667", "surrender,100,0.333333",
-    ])
+    #expect(
+      try await scene.report(reporting, RunReportRequest(name: "end-causes")) == [
+        "in-force,200,0.666667", "surrender,100,0.333333",
+      ])
     #expect(try await scene.report(reporting, RunReportRequest(name: "kpi")).contains("add_on_rate,share,1.000000"))
 
     await reporting.stop()
     try await scene.importPolicies(policies(300..<900), into: customer)
     reporting = try await scene.reporting(following: customer)
     #expect(try await scene.caughtUp(reporting, events: 1_350))
-    #expect(try await scene.report(reporting, RunReportRequest(name: "end-causes")) == [
-      "in-force,600,0.666667", "surrender,300,0.333333",
-    ])
+    #expect(
+      try await scene.report(reporting, RunReportRequest(name: "end-causes")) == [
+        "in-force,600,0.666667", "surrender,300,0.333333",
+      ])
     await reporting.stop()
     await customer.stop()
   }
@@ -146,15 +149,17 @@ import Testing
     #expect(try await scene.importPremiums(rows, into: customer).unchanged == 4)
     let refused = try await scene.importPremiums(
       [instalment("9", year: 2020, 1, paid: true), instalment("1", year: 2019, 1, paid: true)], into: customer)
-    #expect(refused.rejected.map(\.reason) == [
-      "policy_source_key: the source has no policy with this number", "due_date: lies before issue_date",
-    ])
+    #expect(
+      refused.rejected.map(\.reason) == [
+        "policy_source_key: the source has no policy with this number", "due_date: lies before issue_date",
+      ])
     // Two parties, two policies, four instalments.
     #expect(try await scene.caughtUp(reporting, events: 8))
     let request = RunReportRequest(name: "persistency", months: [13, 25], form: .premium)
-    #expect(try await scene.report(reporting, request) == [
-      "CNY,13,2,1000,700,0.700000", "CNY,25,2,1000,0,0.000000",
-    ])
+    #expect(
+      try await scene.report(reporting, request) == [
+        "CNY,13,2,1000,700,0.700000", "CNY,25,2,1000,0,0.000000",
+      ])
     await reporting.stop()
     await customer.stop()
   }
