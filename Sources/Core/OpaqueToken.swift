@@ -66,7 +66,9 @@ public enum OpaqueToken {
       switch tag {
       case integerTag: fields.append(.integer(Int64(bitPattern: number(try take(8)))))
       case textTag:
-        guard let text = String(validating: try take(Int(number(try take(2)))), as: UTF8.self) else { throw Malformed() }
+        guard let text = String(validating: try take(Int(number(try take(2)))), as: UTF8.self) else {
+          throw Malformed()
+        }
         fields.append(.text(text))
       default: throw Malformed()
       }

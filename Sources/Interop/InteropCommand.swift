@@ -8,7 +8,8 @@ import RPCTransport
 @main
 struct InteropCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "mainstay-interop", abstract: "Answers the calls of gRPC's interop tests.", subcommands: [ServerCommand.self])
+    commandName: "mainstay-interop", abstract: "Answers the calls of gRPC's interop tests.",
+    subcommands: [ServerCommand.self])
 }
 
 /// mainstay-interop server.

@@ -79,7 +79,8 @@ struct WhoAmI: EventServiceHandler {
   ) async throws {
     var event = Event()
     let caller = context.caller
-    event.actor = "\(caller?.name ?? "-") \((caller?.roles ?? []).sorted().joined(separator: ",")) \(caller?.via ?? "-")"
+    event.actor =
+      "\(caller?.name ?? "-") \((caller?.roles ?? []).sorted().joined(separator: ",")) \(caller?.via ?? "-")"
     var response = SubscribeResponse()
     response.events = [event]
     try await responses.write(response)
@@ -105,7 +106,9 @@ struct WhoAmI: EventServiceHandler {
 
   @Test func theServiceSeesTheCallerThatTheGatewayHasVerified() async throws {
     let scene = try await GatewayScene()
-    let actor = try await scene.call(as: "administrator") { try await subscribe($0, [("mainstay-service", "customer")]) }
+    let actor = try await scene.call(as: "administrator") {
+      try await subscribe($0, [("mainstay-service", "customer")])
+    }
     #expect(actor == "caller-administrator administrator gateway")
     await scene.stop()
   }
@@ -173,7 +176,8 @@ struct WhoAmI: EventServiceHandler {
   @Test func healthIsTheGatewaysOwnOrThatOfTheServiceNamed() async throws {
     let scene = try await GatewayScene()
     let own = try await scene.call(as: nil) {
-      try await HealthClient(channel: $0).check(HealthCheckRequest(), options: CallOptions(timeout: .seconds(20))).status
+      try await HealthClient(channel: $0).check(HealthCheckRequest(), options: CallOptions(timeout: .seconds(20)))
+        .status
     }
     #expect(own == .serving)
     let service = try await scene.call(as: nil) { channel in

@@ -60,9 +60,11 @@ import Testing
     let store = try await TestStore()
     let row = try #require(
       try await store.database.row(
-        Statement("SELECT ?, ?, ?, ?, ?, ?, ?", [
-          .null, .integer(.min), .real(1.5), .text(""), .text("张伟\u{1F600}"), .blob([]), .blob([0, 255]),
-        ])))
+        Statement(
+          "SELECT ?, ?, ?, ?, ?, ?, ?",
+          [
+            .null, .integer(.min), .real(1.5), .text(""), .text("张伟\u{1F600}"), .blob([]), .blob([0, 255]),
+          ])))
     #expect(try row.optionalText(0) == nil)
     #expect(try row.integer(1) == .min)
     #expect(try row.real(2) == 1.5)

@@ -157,7 +157,9 @@ private let random = SystemRandom()
     await #expect(throws: ResumePosition.Refused.otherEpoch) { try await log.position(token: other.token) }
     let ahead = log.beginning.moved(to: 1, in: 0)
     await #expect(throws: ResumePosition.Refused.otherEpoch) { try await log.position(token: ahead.token) }
-    for garbage in ["x", "!!", String(other.token.dropLast()), other.token + "AAAA", String(repeating: "A", count: 9_000)] {
+    for garbage in [
+      "x", "!!", String(other.token.dropLast()), other.token + "AAAA", String(repeating: "A", count: 9_000),
+    ] {
       await #expect(throws: ResumePosition.Refused.malformed) { try await log.position(token: garbage) }
     }
     #expect(try await log.position(token: "") == log.beginning)

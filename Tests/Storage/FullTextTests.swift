@@ -62,7 +62,8 @@ import Testing
   @Test func nothingThatAUserTypesIsAnOperator() async throws {
     let database = try await openWithWords()
     for text in [
-      "\"", "a\" OR \"b", "NOT", "AND AND", "NEAR(a b)", "terms:x", "^a", "a*", "*", "(", "a + b", "-a", "{a}", "'", "é̂",
+      "\"", "a\" OR \"b", "NOT", "AND AND", "NEAR(a b)", "terms:x", "^a", "a*", "*", "(", "a + b", "-a", "{a}", "'",
+      "é̂",
       "ा", "½", "٣", "\u{0}a\u{0}", "🀄️",
     ] {
       #expect(try await search(database, text).isEmpty, "\(text)")

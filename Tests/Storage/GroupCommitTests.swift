@@ -40,7 +40,8 @@ import Testing
     // OR ROLLBACK ends the whole transaction, as a full disk or an I/O error may.
     let batches = (0..<200).map { number in
       let breaking = Statement(
-        "INSERT OR ROLLBACK INTO note (id, body, version) VALUES (?, 'b', 1)", [.text(number % 20 == 7 ? "n0" : "y\(number)")])
+        "INSERT OR ROLLBACK INTO note (id, body, version) VALUES (?, 'b', 1)",
+        [.text(number % 20 == 7 ? "n0" : "y\(number)")])
       return Batch([insertNote("x\(number)"), breaking])
     }
     #expect(await commitAll(store, batches) == 190)

@@ -84,7 +84,8 @@ struct Routes: Sendable {
     if method.isInfrastructure { return .answerHere }
     let names = upstreams.keys.sorted().joined(separator: ", ")
     return .refuse(
-      RPCError(.invalidArgument, "every service has this method; name one in metadata \(CallerMetadata.service): \(names)"))
+      RPCError(
+        .invalidArgument, "every service has this method; name one in metadata \(CallerMetadata.service): \(names)"))
   }
 
   private func unimplemented(_ path: String) -> RPCError {
@@ -115,7 +116,8 @@ struct Routes: Sendable {
         throw ConfigurationError("routes.\(name): \(configuration.text("routes.\(name)")) is not among the upstreams")
       }
       let accessKey = "routes.\(package).access"
-      let access = configuration.text(accessKey).isEmpty ? .checked : try configuration.choice(accessKey, AccessMode.self)
+      let access =
+        configuration.text(accessKey).isEmpty ? .checked : try configuration.choice(accessKey, AccessMode.self)
       packages[package] = Package(upstream: upstream, access: access)
     }
     return packages
@@ -123,7 +125,9 @@ struct Routes: Sendable {
 }
 
 extension ProtoService {
-  fileprivate var isInfrastructure: Bool { fullName.hasPrefix("grpc.health.") || fullName.hasPrefix("grpc.reflection.") }
+  fileprivate var isInfrastructure: Bool {
+    fullName.hasPrefix("grpc.health.") || fullName.hasPrefix("grpc.reflection.")
+  }
 }
 
 extension MethodPermission {

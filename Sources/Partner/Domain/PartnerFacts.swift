@@ -53,7 +53,9 @@ public struct PartnerFacts: Hashable, Sendable {
 public enum CatalogueCode {
   /// Notes a fault unless the code has 1 to `limit` upper-case letters, digits or hyphens.
   public static func check(_ code: String, atMost limit: Int, _ path: String, into faults: inout ViolationList) {
-    let wellFormed = code.utf8.allSatisfy { (65...90).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-") }
+    let wellFormed = code.utf8.allSatisfy {
+      (65...90).contains($0) || (48...57).contains($0) || $0 == UInt8(ascii: "-")
+    }
     if code.isEmpty || code.utf8.count > limit || !wellFormed {
       faults.add(path, "must be 1 to \(limit) upper-case letters, digits or \"-\"")
     }

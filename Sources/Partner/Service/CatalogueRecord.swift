@@ -49,7 +49,9 @@ struct Catalogue<Content: CatalogueMessage>: Sendable {
   }
 
   /// The one with this code.
-  func record(code: String) async throws -> CatalogueRecord<Content>? { try await first(" WHERE code = ?", [.text(code)]) }
+  func record(code: String) async throws -> CatalogueRecord<Content>? {
+    try await first(" WHERE code = ?", [.text(code)])
+  }
 
   /// At most so many in order of creation, behind an id.
   func records(after id: String, limit: Int) async throws -> [CatalogueRecord<Content>] {
@@ -125,7 +127,8 @@ struct Catalogue<Content: CatalogueMessage>: Sendable {
   }
 
   private func event(
-    _ message: Content, _ previous: Content?, _ version: Int64, id: Core.Identifier<Content.IDKind>, _ effective: Timestamp,
+    _ message: Content, _ previous: Content?, _ version: Int64, id: Core.Identifier<Content.IDKind>,
+    _ effective: Timestamp,
     _ recording: Recording
   ) throws -> OutboxEvent {
     let (type, payload) = try message.event(from: previous)

@@ -29,7 +29,9 @@ extension PartnerDomain.SaleWindow {
     for (index, window) in windows.enumerated() {
       let path = "sale_windows[\(index)]"
       let channel = PartnerDomain.SaleChannel(rawValue: Int(window.channel.rawValue))
-      if channel == nil { faults.add("\(path).channel", window.channel == .unspecified ? "is required" : "is not known") }
+      if channel == nil {
+        faults.add("\(path).channel", window.channel == .unspecified ? "is required" : "is not known")
+      }
       let from = CivilDate.read(window.from, "\(path).from", faults: &faults)
       if window.from == nil { faults.add("\(path).from", "is required") }
       let until = CivilDate.read(window.until, "\(path).until", faults: &faults)

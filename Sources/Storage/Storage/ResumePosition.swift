@@ -42,7 +42,9 @@ public struct ResumePosition: Hashable, Sendable {
 
   /// The text that a consumer keeps: the format's version, the epoch, then partition and position in turns.
   public var token: String {
-    let places = positions.sorted { $0.key < $1.key }.flatMap { [OpaqueToken.Field.integer($0.key), .integer($0.value)] }
+    let places = positions.sorted { $0.key < $1.key }.flatMap {
+      [OpaqueToken.Field.integer($0.key), .integer($0.value)]
+    }
     return OpaqueToken.encode(.resume, [.integer(ResumePosition.version), .text(epoch)] + places)
   }
 

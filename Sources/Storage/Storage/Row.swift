@@ -78,8 +78,11 @@ public struct Row: Sendable {
   public func time(_ column: Int) throws -> Timestamp { Timestamp(microsecondsSinceEpoch: try integer(column)) }
 
   /// An id of a kind.
-  public func id<Kind>(_ column: Int, as kind: Identifier<Kind>.Type = Identifier<Kind>.self) throws -> Identifier<Kind> {
-    guard let id = Identifier<Kind>(try text(column)) else { throw wrong(column, "an id \(Kind.prefix)_…", "other text") }
+  public func id<Kind>(_ column: Int, as kind: Identifier<Kind>.Type = Identifier<Kind>.self) throws -> Identifier<Kind>
+  {
+    guard let id = Identifier<Kind>(try text(column)) else {
+      throw wrong(column, "an id \(Kind.prefix)_…", "other text")
+    }
     return id
   }
 

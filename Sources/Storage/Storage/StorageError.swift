@@ -48,7 +48,8 @@ extension StorageError: CustomStringConvertible {
     case .conflict(let conflict): "\(conflict.kind): \(conflict.subject)"
     case .uniqueViolation(let constraint): "a row with the same key is there: \(constraint)"
     case .constraintViolation(let detail): "a constraint does not hold: \(detail)"
-    case .overloaded(let queue, let limit): "too much at once: the queue of \(queue) is full (\(limit)); try again later"
+    case .overloaded(let queue, let limit):
+      "too much at once: the queue of \(queue) is full (\(limit)); try again later"
     case .queryTooExpensive(let steps): "the query was stopped after \(steps) steps; ask for less"
     case .tooManyRows(let limit): "the query gives more than \(limit) rows; ask for less"
     case .batchTooLarge(let statements, let limit): "a batch of \(statements) statements is over the limit of \(limit)"
