@@ -1,3 +1,5 @@
+import Core
+
 /// Where a policy stands (C8). The numbers are those of mainstay.customer.v1.PolicyState; docs/policy-states.md draws the graph.
 public enum PolicyState: Int, CaseIterable, Sendable {
   /// Applied for, not yet issued.

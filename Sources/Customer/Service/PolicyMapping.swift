@@ -14,7 +14,7 @@ extension PolicyFacts {
     if policy.issueDate == nil { faults.add("issue_date", "is required") }
     let channel = CustomerDomain.Channel(rawValue: Int(policy.channel.rawValue))
     if channel == nil, policy.channel != .unspecified { faults.add("channel", "is not known") }
-    let frequency = CustomerDomain.PremiumFrequency(rawValue: Int(policy.premiumFrequency.rawValue))
+    let frequency = Core.PremiumFrequency(rawValue: Int(policy.premiumFrequency.rawValue))
     if frequency == nil, policy.premiumFrequency != .unspecified { faults.add("premium_frequency", "is not known") }
     self.init(
       reference: SourceReference(source: source ?? policy.source, key: policy.sourceKey),
@@ -29,7 +29,7 @@ extension PolicyFacts {
       observedUntil: CivilDate.read(policy.observedUntilDate, "observed_until_date", faults: &faults),
       attributes: policy.attributes.map { Core.SourceAttribute($0) })
     (agentID, partnerID, branchID) = (policy.agentID, policy.partnerID, policy.branchID)
-    endCause = CustomerDomain.EndCause(rawValue: Int(policy.endCause.rawValue))
+    endCause = Core.EndCause(rawValue: Int(policy.endCause.rawValue))
     if endCause == nil, policy.endCause != .unspecified { faults.add("end_cause", "is not known") }
     observedMicromonths = policy.observedDurationMicromonths
   }

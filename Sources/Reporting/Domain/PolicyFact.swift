@@ -6,8 +6,8 @@ public struct PolicyFact: Hashable, Sendable {
   public enum Outcome: Hashable, Sendable {
     /// It stands.
     case inForce
-    /// It has ended, for this reason.
-    case ended(EndCause)
+    /// It has ended, for this reason; nil if that is not known.
+    case ended(EndCause?)
   }
 
   /// pol_…
@@ -59,44 +59,7 @@ public struct PolicyFact: Hashable, Sendable {
   }
 }
 
-/// Why a contract ended; the numbers are those of mainstay.customer.v1.EndCause.
-public enum EndCause: Int, Sendable, CaseIterable {
-  /// Not known.
-  case unknown = 0
-  /// 退保
-  case surrender = 1
-  /// Of the insured.
-  case death = 2
-  /// 满期
-  case maturity = 3
-  /// End of the term without a benefit.
-  case expiry = 4
-  /// 失效
-  case lapse = 5
-  /// Any other.
-  case other = 6
-
-  /// As reports print it.
-  public var name: String { "\(self)" }
-}
-
-/// How often a premium is due; the numbers are those of mainstay.customer.v1.PremiumFrequency.
-public enum PremiumFrequency: Int, Sendable {
-  /// Once.
-  case single = 1
-  /// Once a year.
-  case annual = 2
-  /// Twice a year.
-  case halfYearly = 3
-  /// Four times a year.
-  case quarterly = 4
-  /// Twelve times a year.
-  case monthly = 5
-  /// More often than yearly, not known how often.
-  case infraAnnual = 6
-  /// Less often than yearly or irregular.
-  case other = 7
-
+extension PremiumFrequency {
   /// Instalments of a year; 1 if not known.
   var instalmentsPerYear: Int64 {
     switch self {

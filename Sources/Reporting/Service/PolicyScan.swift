@@ -78,20 +78,19 @@ struct PolicyScan: Sendable {
       outcome: Self.outcome(state, cause: try row.integer(3)), issueDate: issueDate, endDate: try day(5),
       observedUntil: try day(6), exactMicromonths: micromonths > 0 ? micromonths : nil,
       annualPremium: try row.optionalInteger(8).flatMap { Core.Money(minorUnits: $0, currencyCode: currency) },
-      frequency: ReportingDomain.PremiumFrequency(rawValue: Int(try row.integer(10))))
+      frequency: Core.PremiumFrequency(rawValue: Int(try row.integer(10))))
     return ScannedPolicy(fact: fact, group: try group(row, issueDate))
   }
 
   /// The state says whether it has ended; the cause stands beside it, or follows from it.
   private static func outcome(_ state: PolicyState, cause: Int64) -> PolicyFact.Outcome {
     guard [.surrendered, .matured, .expired, .terminated].contains(state) else { return .inForce }
-    let known = ReportingDomain.EndCause(rawValue: Int(cause)) ?? .unknown
-    guard known == .unknown else { return .ended(known) }
+    if let known = Core.EndCause(rawValue: Int(cause)) { return .ended(known) }
     return switch state {
     case .surrendered: .ended(.surrender)
     case .matured: .ended(.maturity)
     case .expired: .ended(.expiry)
-    default: .ended(.unknown)
+    default: .ended(nil)
     }
   }
 

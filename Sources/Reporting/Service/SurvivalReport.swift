@@ -57,7 +57,8 @@ struct EndCauseReport: Report {
     let cause =
       switch policy.fact.outcome {
       case .inForce: "in-force"
-      case .ended(let cause): cause.name
+      case .ended(let cause?): "\(cause)"
+      case .ended(nil): DimensionText.unknown
       }
     counts[policy.group, default: [:]][cause, default: 0] += 1
   }
