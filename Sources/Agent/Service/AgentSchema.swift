@@ -3,7 +3,7 @@ import Storage
 /// The agent service's own tables; README of services/agent tells what each is for.
 enum AgentSchema {
   static let migrations: [Migration] = [
-    migration(version: 1, name: "branches, teams and agents") { keyed in
+    .keyed(version: 1, name: "branches, teams and agents") { keyed in
       [
         // payload of each table is the message of the facts alone.
         """
@@ -33,7 +33,7 @@ enum AgentSchema {
         "CREATE TABLE licence (number TEXT NOT NULL PRIMARY KEY, agent_id TEXT NOT NULL REFERENCES agent) \(keyed)",
       ]
     },
-    migration(version: 2, name: "activities") { keyed in
+    .keyed(version: 2, name: "activities") { keyed in
       [
         // One agent's lie together in order of time: a list, latest first, reads one range from its end.
         """
@@ -44,10 +44,4 @@ enum AgentSchema {
       ]
     },
   ]
-
-  /// One migration for both databases: on SQLite a table is kept in the order of its primary key.
-  private static func migration(version: Int, name: String, _ statements: (String) -> [String]) -> Migration {
-    Migration(
-      version: version, name: name, statements: statements("STRICT"), sqlite: statements("STRICT, WITHOUT ROWID"))
-  }
 }

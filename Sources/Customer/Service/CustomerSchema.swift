@@ -3,7 +3,7 @@ import Storage
 /// The customer service's own tables; README of services/customer tells what each is for.
 enum CustomerSchema {
   static let migrations: [Migration] = [
-    migration(version: 1, name: "parties and customers") { keyed in
+    .keyed(version: 1, name: "parties and customers") { keyed in
       [
         """
         CREATE TABLE customer (
@@ -38,7 +38,7 @@ enum CustomerSchema {
         // The terms are folded and divided by us; "ascii" only cuts them at blanks.
         "CREATE VIRTUAL TABLE party_name USING fts5(terms, party_id UNINDEXED, length UNINDEXED, tokenize = 'ascii')"
       ]),
-    migration(version: 3, name: "policies") { keyed in
+    .keyed(version: 3, name: "policies") { keyed in
       [
         // Led by the party, so that a customer's policies lie together and the table can be divided by party.
         // payload is a mainstay.customer.v1.Policy of the facts alone.
@@ -53,7 +53,7 @@ enum CustomerSchema {
         "CREATE INDEX policy_by_source_and_id ON policy (source, policy_id)",
       ]
     },
-    migration(version: 4, name: "premiums") { keyed in
+    .keyed(version: 4, name: "premiums") { keyed in
       [
         // payload is a mainstay.customer.v1.PremiumInstalment without its policy_id.
         """
@@ -64,11 +64,4 @@ enum CustomerSchema {
       ]
     },
   ]
-
-  /// One migration for both databases: on SQLite a table is kept in the order of its primary key, so that a lookup by it goes
-  /// through one tree.
-  private static func migration(version: Int, name: String, _ statements: (String) -> [String]) -> Migration {
-    Migration(
-      version: version, name: name, statements: statements("STRICT"), sqlite: statements("STRICT, WITHOUT ROWID"))
-  }
 }

@@ -3,10 +3,7 @@ import Storage
 /// The partner service's own tables; README of services/partner tells what each is for.
 enum PartnerSchema {
   static let migrations: [Migration] = [
-    Migration(
-      version: 1, name: "partners and products",
-      statements: table("partner", keyed: "STRICT") + table("product", keyed: "STRICT"),
-      sqlite: table("partner", keyed: "STRICT, WITHOUT ROWID") + table("product", keyed: "STRICT, WITHOUT ROWID"))
+    .keyed(version: 1, name: "partners and products") { table("partner", keyed: $0) + table("product", keyed: $0) }
   ]
 
   /// Partners and products are kept alike: an id, a code that nobody else has, and the message of the facts.

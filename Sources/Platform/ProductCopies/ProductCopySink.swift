@@ -8,9 +8,7 @@ import UseCases
 extension ProductCopies {
   /// The tables of the copies, for the list of a service that keeps some.
   public static let migrations = [
-    Migration(
-      component: "product_copies", version: 1, name: "copies of products",
-      statements: statements("STRICT"), sqlite: statements("STRICT, WITHOUT ROWID"))
+    Migration.keyed(component: "product_copies", version: 1, name: "copies of products", statements)
   ]
 
   private static func statements(_ keyed: String) -> [String] {

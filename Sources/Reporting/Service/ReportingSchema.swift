@@ -4,7 +4,7 @@ import Storage
 /// the events of the other services.
 enum ReportingSchema {
   static let migrations: [Migration] = [
-    migration(version: 1, name: "facts") { keyed in
+    .keyed(version: 1, name: "facts") { keyed in
       [
         // How far the events of each service are applied; at most one row that is being built.
         """
@@ -62,10 +62,4 @@ enum ReportingSchema {
       ]
     }
   ]
-
-  /// One migration for both databases: on SQLite a table is kept in the order of its primary key.
-  private static func migration(version: Int, name: String, _ statements: (String) -> [String]) -> Migration {
-    Migration(
-      version: version, name: name, statements: statements("STRICT"), sqlite: statements("STRICT, WITHOUT ROWID"))
-  }
 }

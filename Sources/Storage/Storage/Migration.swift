@@ -27,6 +27,16 @@ public struct Migration: Sendable {
     self.sqlite = sqlite
   }
 
+  /// One for both databases, whose tables lie in the order of their primary key on SQLite, so that a lookup by it goes through
+  /// one tree. `statements` is given what a CREATE TABLE must end with.
+  public static func keyed(
+    component: String = "service", version: Int, name: String, _ statements: (String) -> [String]
+  ) -> Migration {
+    Migration(
+      component: component, version: version, name: name, statements: statements("STRICT"),
+      sqlite: statements("STRICT, WITHOUT ROWID"))
+  }
+
   /// Which database it runs on.
   public enum Dialect: Sendable {
     /// SQLite 3.40 or later.
