@@ -165,7 +165,8 @@ let package = Package(
     // Suites of the partner service
     suite("PartnerDomainTests", "Partner/Domain", ["PartnerDomain", "Core", "MainstayTesting"]),
     suite(
-      "PartnerServiceTests", "Partner/Service", ["PartnerService", "API", "Core", "MainstayTesting", "RPCCore"]),
+      "PartnerServiceTests", "Partner/Service",
+      ["PartnerService", "API", "Core", "MainstayTesting", "Protobuf", "RPCCore", "Storage"]),
     suite(
       "ProductCopiesTests", "ProductCopies",
       [

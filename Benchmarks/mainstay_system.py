@@ -37,7 +37,7 @@ class Mainstay:
 
     def __init__(self, folder, core=None):
         self.home = pathlib.Path(folder, "home")
-        self.ports = {name: free_port() for name in ("gateway", "customer", "agent", "reporting")}
+        self.ports = {name: free_port() for name in ("gateway", "customer", "agent", "partner", "reporting")}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("MAINSTAY_")}
         self.environment["MAINSTAY_HOME"] = str(self.home)
         prefix = []

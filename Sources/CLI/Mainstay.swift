@@ -23,7 +23,8 @@ struct Mainstay: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       UpCommand.self, DownCommand.self, StatusCommand.self, CertsCommand.self, CallCommand.self, CustomersCommand.self,
-      PoliciesCommand.self, AgentsCommand.self, ReportsCommand.self, EventsCommand.self,
+      PoliciesCommand.self, AgentsCommand.self, PartnersCommand.self, ProductsCommand.self, ReportsCommand.self,
+      EventsCommand.self,
     ])
 
   static func main() {

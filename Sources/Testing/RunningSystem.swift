@@ -9,7 +9,7 @@ public final class RunningSystem: Sendable {
   public let ports: [String: Int]
 
   /// What `mainstay up` starts.
-  public static let processes = ["customer", "agent", "reporting", "gateway"]
+  public static let processes = ["partner", "customer", "agent", "reporting", "gateway"]
 
   /// A system that is not up yet.
   public init() throws {

@@ -228,7 +228,7 @@ public struct Product: GeneratedMessage {
   /// Smallest yearly premium; absent if there is none.
   public var minimumAnnualPremium: Money?
 
-  /// At least one; oldest first.
+  /// 1 to 100; oldest first.
   public var versions: [ProductVersion] = []
 
   /// At most 64.
@@ -1359,7 +1359,7 @@ public enum ProductServiceMethods {
       roles: ["anyone"], dataClass: .public, secondFactor: false, twoPerson: false),
     requestType: "mainstay.partner.v1.ListProductsRequest", responseType: "mainstay.partner.v1.ListProductsResponse")
 
-  /// Adds a version. FAILED_PRECONDITION if the product is withdrawn.
+  /// Adds a version, 100 at most. FAILED_PRECONDITION if the product is withdrawn.
   public static let addProductVersion = MethodDescriptor(
     service: "mainstay.partner.v1.ProductService", name: "AddProductVersion", kind: .unary,
     idempotency: .unknown, permission: MethodPermission(
@@ -1405,7 +1405,7 @@ public protocol ProductServiceHandler: Sendable {
   func listProducts(
     _ request: ListProductsRequest, _ context: ServerContext
   ) async throws -> ListProductsResponse
-  /// Adds a version. FAILED_PRECONDITION if the product is withdrawn.
+  /// Adds a version, 100 at most. FAILED_PRECONDITION if the product is withdrawn.
   func addProductVersion(
     _ request: AddProductVersionRequest, _ context: ServerContext
   ) async throws -> Product
@@ -1462,7 +1462,7 @@ public struct ProductServiceClient: Sendable {
     try await channel.unary(ProductServiceMethods.listProducts, request, options)
   }
 
-  /// Adds a version. FAILED_PRECONDITION if the product is withdrawn.
+  /// Adds a version, 100 at most. FAILED_PRECONDITION if the product is withdrawn.
   public func addProductVersion(
     _ request: AddProductVersionRequest, options: CallOptions = .init()
   ) async throws -> Product {

@@ -1,6 +1,5 @@
 import API
 import ArgumentParser
-import Core
 
 /// mainstay agents.
 struct AgentsCommand: ParsableCommand {
@@ -75,18 +74,16 @@ struct AgentsCommand: ParsableCommand {
     @Option(help: "own, independent, part-time, partner or staff.") var type = "own"
     @Option(help: "The firm of an agent of type partner, prt_….") var partner: String?
     @Option(help: "Seller grade.") var grade: String?
-    @Option(help: "First day, 2026-03-01; without it today.") var joinDate: String?
+    @Option(help: "First day, 2026-03-01; without it today.") var joinDate: Day?
 
     func run() throws {
       guard let type = EnumNames.agentType(type) else {
         throw CommandFailure.usage("--type \(type) is none of own, independent, part-time, partner, staff")
       }
-      let day = joinDate.map { CivilDate($0) } ?? CivilDate.inShanghai(at: SystemClock().now())
-      guard let day else { throw CommandFailure.usage("--join-date \(joinDate ?? "") is no day like 2026-03-01") }
       let agent = Agent(
         code: code, name: name, type: type, branchID: try connection.branchID(branch), teamID: team ?? "",
         partnerID: partner ?? "", grade: grade ?? "",
-        joinDate: CalendarDate(year: Int32(day.year), month: Int32(day.month), day: Int32(day.day)))
+        joinDate: (joinDate ?? .today).message)
       let created = try connection.withSession { session in
         try await AgentServiceClient(channel: session.channel).createAgent(
           CreateAgentRequest(agent: agent), options: session.unaryOptions())
@@ -124,12 +121,7 @@ struct AgentsCommand: ParsableCommand {
   }
 
   private static func show(_ agent: Agent, _ output: OutputOptions) throws {
-    let terminal = Terminal.current()
-    let format = output.resolved(terminal)
-    if format == .json { return printLine(try MessageJSON.text(agent, pretty: true)) }
-    let listing = Listing(columns, format: format, terminal: terminal, output: StandardOutput())
-    listing.add(cells(agent))
-    listing.finish()
+    try output.show(agent, columns: columns, cells: cells)
   }
 }
 

@@ -28,6 +28,18 @@ extension ConnectionOptions {
   }
 }
 
+extension OutputOptions {
+  /// Prints one message: in full as JSON, else as the one row of a list.
+  func show<Row: Message>(_ row: Row, columns: [String], cells: (Row) -> [String]) throws {
+    let terminal = Terminal.current()
+    let format = resolved(terminal)
+    if format == .json { return printLine(try MessageJSON.text(row, pretty: true)) }
+    let listing = Listing(columns, format: format, terminal: terminal, output: StandardOutput())
+    listing.add(cells(row))
+    listing.finish()
+  }
+}
+
 /// JSON of the API's messages.
 enum MessageJSON {
   static func text<Value: Message>(_ message: Value, pretty: Bool = false) throws -> String {

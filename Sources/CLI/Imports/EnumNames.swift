@@ -19,6 +19,18 @@ enum EnumNames {
     AgentType(name: full(text, "AGENT_TYPE_")).flatMap { $0 == .unspecified ? nil : $0 }
   }
 
+  static func partnerKind(_ text: String) -> PartnerKind? {
+    PartnerKind(name: full(text, "PARTNER_KIND_")).flatMap { $0 == .unspecified ? nil : $0 }
+  }
+
+  static func productLine(_ text: String) -> ProductLine? {
+    ProductLine(name: full(text, "PRODUCT_LINE_")).flatMap { $0 == .unspecified ? nil : $0 }
+  }
+
+  static func saleChannel(_ text: String) -> SaleChannel? {
+    SaleChannel(name: full(text, "SALE_CHANNEL_")).flatMap { $0 == .unspecified ? nil : $0 }
+  }
+
   /// The types of identifiers, for messages.
   static var identifierTypes: String {
     IdentifierType.all.dropFirst().map { String($0.name.dropFirst("IDENTIFIER_TYPE_".count)) }.joined(separator: ", ")

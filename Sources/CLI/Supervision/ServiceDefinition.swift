@@ -10,19 +10,22 @@ struct ServiceDefinition: Sendable {
   static let gateway = ServiceDefinition(name: "gateway", defaultPort: 7_443)
   static let customer = ServiceDefinition(name: "customer", defaultPort: 7_451)
   static let agent = ServiceDefinition(name: "agent", defaultPort: 7_452)
+  static let partner = ServiceDefinition(name: "partner", defaultPort: 7_453)
   static let reporting = ServiceDefinition(name: "reporting", defaultPort: 7_454)
   /// What is started, services before the gateway that forwards to them.
-  static let all = [customer, agent, reporting, gateway]
+  static let all = [partner, customer, agent, reporting, gateway]
 
   /// Name of the program.
   var program: String { "mainstay-\(name)" }
 
-  /// Whom it calls: the gateway forwards to all, reporting follows the events of those that have some.
+  /// Whom it calls: the gateway forwards to all, reporting follows the events of those that have some, customer keeps copies of
+  /// the partner service's products.
   private var upstreams: [ServiceDefinition] {
     switch name {
     case ServiceDefinition.gateway.name: ServiceDefinition.all.filter { $0.name != name }
     case ServiceDefinition.reporting.name:
       ServiceDefinition.all.filter { $0.name != name && $0.name != ServiceDefinition.gateway.name }
+    case ServiceDefinition.customer.name: [.partner]
     default: []
     }
   }

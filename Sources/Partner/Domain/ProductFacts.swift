@@ -45,7 +45,7 @@ public struct ProductFacts: Hashable, Sendable {
   /// Most windows.
   public static let maximumWindows = 64
   /// Most versions.
-  public static let maximumVersions = 1_000
+  public static let maximumVersions = 100
 
   /// Unique code.
   public var code: String

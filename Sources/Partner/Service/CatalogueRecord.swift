@@ -13,6 +13,8 @@ struct CatalogueRecord<Content: CatalogueMessage>: Sendable {
   let content: Content
   let createTime: Timestamp
   let updateTime: Timestamp
+  /// Size of the facts as they were read; 0 before.
+  var byteCount = 0
 
   /// As callers see it.
   var message: Content {
@@ -121,9 +123,10 @@ struct Catalogue<Content: CatalogueMessage>: Sendable {
   }
 
   private static func record(_ row: Row) throws -> CatalogueRecord<Content> {
-    CatalogueRecord(
-      id: try row.id(0), version: try row.integer(1), content: try Content(serialized: try row.blob(2)),
-      createTime: try row.time(3), updateTime: try row.time(4))
+    let payload = try row.blob(2)
+    return CatalogueRecord(
+      id: try row.id(0), version: try row.integer(1), content: try Content(serialized: payload),
+      createTime: try row.time(3), updateTime: try row.time(4), byteCount: payload.count)
   }
 
   private func event(

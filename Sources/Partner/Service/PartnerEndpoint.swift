@@ -40,22 +40,29 @@ struct PartnerEndpoint: PartnerServiceHandler {
 }
 
 extension Catalogue {
-  /// One page of those that are wanted. Reads on until the page is full, so that a filter gives no empty pages.
+  /// Records that are read at once.
+  private static var chunk: Int { 256 }
+  /// Most records that are looked at for one page; then it ends early, perhaps empty, with a token to go on.
+  private static var maximumExamined: Int { 10_000 }
+
+  /// One page of those that are wanted. Reads on until the page is full, so that a filter does not give many small pages.
   func page(
     size: Int32, token: String, query: [String], _ isWanted: (Content) throws -> Bool
   ) async throws -> (items: [Content], nextPageToken: String) {
     let page = try PageRequest(size: size, token: token, standard: 50, maximum: 1_000, query: query)
     var place = try page.textPlace()
     var found: [CatalogueRecord<Content>] = []
-    while found.count <= page.size {
-      let records = try await records(after: place, limit: page.size + 1)
+    var examined = 0
+    var isExhausted = false
+    while found.count <= page.size, !isExhausted, examined < Self.maximumExamined {
+      let records = try await records(after: place, limit: Self.chunk)
       found += try records.filter { try isWanted($0.content) }
-      guard records.count > page.size, let last = records.last else { break }
-      place = last.id.description
+      examined += records.count
+      isExhausted = records.count < Self.chunk
+      if let last = records.last { place = last.id.description }
     }
-    let cut = page.cut(found) { _ in 1_024 }
-    return (
-      cut.items.map(\.message), cut.hasMore ? page.token(after: cut.items.last?.id.description ?? "") : ""
-    )
+    let cut = page.cut(found) { $0.byteCount }
+    if cut.hasMore, let last = cut.items.last { place = last.id.description }
+    return (cut.items.map(\.message), cut.hasMore || !isExhausted ? page.token(after: place) : "")
   }
 }

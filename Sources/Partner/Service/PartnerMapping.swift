@@ -68,6 +68,17 @@ extension ProductFacts {
       isWithdrawn: product.state == .withdrawn)
   }
 
+  /// Fails if the product's newest version breaks a rule, under its name in AddProductVersionRequest.
+  static func checkNewest(in product: Product) throws {
+    var faults = ViolationList()
+    ProductFacts(product, faults: &faults).validate(into: &faults)
+    let place = "versions[\(product.versions.count - 1)]"
+    let own = faults.violations.filter { $0.path.hasPrefix(place) }
+    guard own.isEmpty else {
+      throw InvalidRecord(own.map { Violation("version" + $0.path.dropFirst(place.count), $0.reason) })
+    }
+  }
+
   /// The facts of a product that was stored.
   init(stored product: Product) throws {
     var faults = ViolationList()

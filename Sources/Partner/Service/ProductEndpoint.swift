@@ -70,6 +70,7 @@ struct ProductEndpoint: ProductServiceHandler {
       version.version = (product.versions.last?.version ?? 0) + 1
       var product = product
       product.versions.append(version)
+      try ProductFacts.checkNewest(in: product)
       return product
     }
   }
