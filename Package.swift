@@ -100,7 +100,7 @@ let package = Package(
       ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "UseCases"]),
     program(
       "mainstay-reporting", "Reporting/main",
-      ["ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "ServiceStorage"]),
+      ["ReportingDomain", "ReportingService", "RPCCore", "ServiceRuntime", "ServiceStorage"]),
 
     // Partner service
     layer("PartnerDomain", "Partner/Domain", ["Core"]),

@@ -44,10 +44,7 @@ enum Layers {
     "ReportingService": [
       "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "UseCases",
     ],
-    // It makes channels to the services that it follows.
-    "mainstay-reporting": [
-      "ReportingDomain", "ReportingService", "RPCCore", "RPCTransport", "ServiceRuntime", "ServiceStorage",
-    ],
+    "mainstay-reporting": ["ReportingDomain", "ReportingService", "RPCCore", "ServiceRuntime", "ServiceStorage"],
 
     "AgentDomain": ["Core"],
     "AgentService": ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],

@@ -67,7 +67,8 @@ struct ProductsCommand: ParsableCommand {
 
   struct GetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "get", abstract: "Shows a product.", discussion: "Example:\n  mainstay products get WL-1 --format json")
+      commandName: "get", abstract: "Shows a product.",
+      discussion: "Example:\n  mainstay products get WL-1 --format json")
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions

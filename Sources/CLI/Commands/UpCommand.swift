@@ -88,7 +88,8 @@ struct UpCommand: ParsableCommand {
         let port = address?.port ?? upstream.defaultPort
         StandardError.write(
           "mainstay: \(path) is older than the \(upstream.name) service, so that mainstay-\(service.name) does not reach it; "
-            + "add the line \"  \(upstream.name): 127.0.0.1:\(port)\" below \"upstreams:\" (a line of its own, if it is missing)\n")
+            + "add the line \"  \(upstream.name): 127.0.0.1:\(port)\" below \"upstreams:\" "
+            + "(a line of its own, if it is missing)\n")
       }
     }
   }

@@ -1,7 +1,6 @@
 import ReportingDomain
 import ReportingService
 import RPCCore
-import RPCTransport
 import ServiceRuntime
 import ServiceStorage
 
@@ -14,21 +13,18 @@ let keys = [
 await ServiceProcess.run("reporting", keys: keys) { environment in
   let configuration = environment.configuration
   let rules = ReportingRules(graceDays: try configuration.integer("rules.grace_days", in: 0...365))
-  let context = try TLSContext(try environment.tls(), role: .client)
   var upstreams: [FollowedService: any Channel] = [:]
   for name in configuration.names(below: "upstreams") {
     guard let service = FollowedService(rawValue: name) else {
       throw ConfigurationError("upstreams.\(name): only customer, agent and partner are followed")
     }
-    let address = try configuration.address("upstreams.\(name)")
-    upstreams[service] = ClientChannel(
-      host: address.host, port: address.port, tls: context, loop: environment.group.first)
+    upstreams[service] = try environment.channel(to: name)
   }
   let database = try await ServiceDatabase.open(environment, migrations: ReportingServiceApplication.migrations)
   let service = ReportingServiceApplication(
     database: database, upstreams: upstreams, clock: environment.clock, rules: rules)
   let background = service.background(
-    sleep: { try await environment.group.first.sleep(for: $0) },
+    sleep: environment.sleep,
     onError: { environment.logger.warning("following events broke off and goes on", metadata: ["cause": "\($0)"]) })
   return ServiceApplication(.methods(service.methodBindings), background: background) { database.close() }
 }

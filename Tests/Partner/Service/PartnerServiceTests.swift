@@ -94,7 +94,10 @@ typealias TestService = InProcessService<PartnerServiceApplication>
       var stored = created
       stored.versions = Array(repeating: created.versions[0], count: 600)
       try await service.database.commit(
-        Batch([Statement("UPDATE product SET payload = ? WHERE code = ?", [.blob(stored.serialized()), .text(stored.code)])]),
+        Batch([
+          Statement(
+            "UPDATE product SET payload = ? WHERE code = ?", [.blob(try stored.serialized()), .text(stored.code)])
+        ]),
         lane: .interactive)
     }
     var pages: [[String]] = []
