@@ -1,3 +1,19 @@
+/// Through whom a product is sold; the numbers are those of mainstay.customer.v1.Channel and mainstay.partner.v1.SaleChannel.
+public enum SaleChannel: Int, Sendable, CaseIterable {
+  /// 个险
+  case individualAgent = 1
+  /// 经代
+  case intermediary = 2
+  /// 银保
+  case bancassurance = 3
+  /// 网销
+  case online = 4
+  /// 电销
+  case telesales = 5
+  /// 团险
+  case group = 6
+}
+
 /// How often a premium is due; the numbers are those of mainstay.customer.v1.
 public enum PremiumFrequency: Int, Sendable {
   /// Once.

@@ -27,8 +27,8 @@ enum EnumNames {
     ProductLine(name: full(text, "PRODUCT_LINE_")).flatMap { $0 == .unspecified ? nil : $0 }
   }
 
-  static func saleChannel(_ text: String) -> SaleChannel? {
-    SaleChannel(name: full(text, "SALE_CHANNEL_")).flatMap { $0 == .unspecified ? nil : $0 }
+  static func saleChannel(_ text: String) -> API.SaleChannel? {
+    API.SaleChannel(name: full(text, "SALE_CHANNEL_")).flatMap { $0 == .unspecified ? nil : $0 }
   }
 
   /// The types of identifiers, for messages.

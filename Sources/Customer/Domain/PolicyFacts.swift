@@ -9,7 +9,7 @@ public struct PolicyFacts: Hashable, Sendable {
   /// 1 to 64 characters.
   public var productCode: String
   /// Nil if not known.
-  public var channel: Channel?
+  public var channel: SaleChannel?
   /// Where it stands.
   public var state: PolicyState
   /// One year's premium, or the whole if single; nil if not known.
@@ -41,7 +41,7 @@ public struct PolicyFacts: Hashable, Sendable {
   public static let maximumObservedMicromonths: Int64 = 2_400_000_000
   /// Facts as they came from outside; `validate` says whether they may be kept.
   public init(
-    reference: SourceReference, policyholderKey: String = "", productCode: String, channel: Channel? = nil,
+    reference: SourceReference, policyholderKey: String = "", productCode: String, channel: SaleChannel? = nil,
     state: PolicyState, annualPremium: Money? = nil, premiumFrequency: PremiumFrequency? = nil,
     sumAssured: Money? = nil, issueDate: CivilDate, endDate: CivilDate? = nil, observedUntil: CivilDate? = nil,
     attributes: [SourceAttribute] = []
@@ -64,20 +64,4 @@ public struct PolicyFacts: Hashable, Sendable {
   public var policyholder: SourceReference {
     SourceReference(source: reference.source, key: policyholderKey.isEmpty ? reference.key : policyholderKey)
   }
-}
-
-/// Through whom a policy was sold; the numbers are the proto's.
-public enum Channel: Int, Sendable {
-  /// 个险
-  case individualAgent = 1
-  /// 经代
-  case intermediary = 2
-  /// 银保
-  case bancassurance = 3
-  /// 网销
-  case online = 4
-  /// 电销
-  case telesales = 5
-  /// 团险
-  case group = 6
 }

@@ -51,16 +51,16 @@ struct PolicyCommands: Sendable {
 
   /// A product that is known must be on sale on the day of issue. One that is not known is another system's affair.
   private func requireSale(_ facts: PolicyFacts) async throws {
-    let channel = API.SaleChannel(rawValue: Int32(facts.channel?.rawValue ?? 0))
-    switch try await environment.products.sale(of: facts.productCode, through: channel, on: facts.issueDate) {
+    switch try await environment.products.sale(of: facts.productCode, through: facts.channel, on: facts.issueDate) {
     case .allowed, .unknown: return
     case .withdrawn:
       throw RPCError(.failedPrecondition, "product \(facts.productCode) is withdrawn: it is not sold any more")
     case .outsideWindows:
-      let through = facts.channel == nil ? "any channel" : String(channel.name.dropFirst("SALE_CHANNEL_".count))
+      let channel = facts.channel.map { API.Channel(rawValue: Int32($0.rawValue)).name.dropFirst("CHANNEL_".count) }
       throw RPCError(
         .failedPrecondition,
-        "product \(facts.productCode) is not sold through \(through) on \(facts.issueDate), the issue_date")
+        "product \(facts.productCode) is not sold through \(channel ?? "any channel") on \(facts.issueDate), the issue_date"
+      )
     }
   }
 

@@ -12,7 +12,7 @@ extension PolicyFacts {
     let state = CustomerDomain.PolicyState(policy.state, "state", faults: &faults)
     let issueDate = CivilDate.read(policy.issueDate, "issue_date", faults: &faults)
     if policy.issueDate == nil { faults.add("issue_date", "is required") }
-    let channel = CustomerDomain.Channel(rawValue: Int(policy.channel.rawValue))
+    let channel = Core.SaleChannel(rawValue: Int(policy.channel.rawValue))
     if channel == nil, policy.channel != .unspecified { faults.add("channel", "is not known") }
     let frequency = Core.PremiumFrequency(rawValue: Int(policy.premiumFrequency.rawValue))
     if frequency == nil, policy.premiumFrequency != .unspecified { faults.add("premium_frequency", "is not known") }

@@ -1,21 +1,5 @@
 import Core
 
-/// Through whom a product may be sold; the numbers are the proto's.
-public enum SaleChannel: Int, Sendable, CaseIterable {
-  /// 个险
-  case individualAgent = 1
-  /// 经代
-  case intermediary = 2
-  /// 银保
-  case bancassurance = 3
-  /// 网销
-  case online = 4
-  /// 电销
-  case telesales = 5
-  /// 团险
-  case group = 6
-}
-
 /// When a product may be sold through a channel.
 public struct SaleWindow: Hashable, Sendable {
   /// The channel.

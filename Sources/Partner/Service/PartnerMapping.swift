@@ -28,7 +28,7 @@ extension PartnerDomain.SaleWindow {
     var read: [PartnerDomain.SaleWindow] = []
     for (index, window) in windows.enumerated() {
       let path = "sale_windows[\(index)]"
-      let channel = PartnerDomain.SaleChannel(rawValue: Int(window.channel.rawValue))
+      let channel = Core.SaleChannel(rawValue: Int(window.channel.rawValue))
       if channel == nil {
         faults.add("\(path).channel", window.channel == .unspecified ? "is required" : "is not known")
       }

@@ -47,7 +47,7 @@ struct ProductEndpoint: ProductServiceHandler {
   }
 
   func listProducts(_ request: ListProductsRequest, _ context: ServerContext) async throws -> ListProductsResponse {
-    let channel = PartnerDomain.SaleChannel(rawValue: Int(request.onSaleChannel.rawValue))
+    let channel = Core.SaleChannel(rawValue: Int(request.onSaleChannel.rawValue))
     if channel == nil, request.onSaleChannel != .unspecified {
       throw RPCError.invalid("on_sale_channel", "is not known")
     }

@@ -43,11 +43,10 @@ public struct ProductCopies: Sendable {
 
   /// Whether the product with this code may be sold through a channel on a day. Where the channel is not known, any
   /// channel's window will do.
-  public func sale(of code: String, through channel: API.SaleChannel, on day: CivilDate) async throws -> Sale {
+  public func sale(of code: String, through channel: Core.SaleChannel?, on day: CivilDate) async throws -> Sale {
     guard let product = try await product(code) else { return .unknown }
     if product.isWithdrawn { return .withdrawn }
-    let named = PartnerDomain.SaleChannel(rawValue: Int(channel.rawValue)).map { [$0] } ?? []
-    let channels = channel == .unspecified ? PartnerDomain.SaleChannel.allCases : named
+    let channels = channel.map { [$0] } ?? Core.SaleChannel.allCases
     return channels.contains { product.mayBeSold(through: $0, on: day) } ? .allowed : .outsideWindows
   }
 
@@ -65,7 +64,7 @@ extension ProductFacts {
     self.init(
       code: product.code, name: product.name, versionDays: product.versions.compactMap { day($0.from) },
       windows: product.saleWindows.compactMap { window in
-        guard let channel = PartnerDomain.SaleChannel(rawValue: Int(window.channel.rawValue)),
+        guard let channel = Core.SaleChannel(rawValue: Int(window.channel.rawValue)),
           let from = day(window.from)
         else { return nil }
         return PartnerDomain.SaleWindow(channel: channel, from: from, until: day(window.until))

@@ -138,7 +138,7 @@ typealias TestService = InProcessService<PartnerServiceApplication>
     let first = try await create(service, product("WL-1"))
     _ = try await create(service, product("WL-2"))
     _ = try await withdraw(service, first)
-    func codes(_ channel: SaleChannel) async throws -> [String] {
+    func codes(_ channel: API.SaleChannel) async throws -> [String] {
       let list: ListProductsResponse = try await service.unary(
         ProductServiceMethods.listProducts, ListProductsRequest(onSaleChannel: channel))
       return list.products.map(\.code)
