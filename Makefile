@@ -15,8 +15,9 @@ HAND_WRITTEN = $(shell git ls-files --cached --others --exclude-standard '*.swif
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-up: deps release ## Build, make development certificates, start everything and wait until it is healthy
+up: deps release ## Build, make development certificates, start everything, load the demo data if it is not there
 	$(BIN)/mainstay up
+	@$(BIN)/mainstay demo load --unless-used
 
 down: ## Stop what `make up` started; the data stays in .mainstay
 	@if [ -x $(BIN)/mainstay ]; then $(BIN)/mainstay down; else echo "Nothing to stop: mainstay is not built."; fi
@@ -24,13 +25,14 @@ down: ## Stop what `make up` started; the data stays in .mainstay
 test: test-deps $(PYTHON) release ## Run all tests; the last line is "N passed, N failed"
 	@scripts/test.sh
 
-soak: test-deps $(PYTHON) release ## Run all tests, those with invented damage a hundred times as long
-	@MAINSTAY_FUZZ_ROUNDS=300000 scripts/test.sh
+soak: test-deps release ## Run the tests with drawn rounds for long (invented damage, kill -9); writes docs/evidence/soak.md
+	@scripts/soak.sh
 
-bench: deps bench-deps release ## Measure side by side with gRPC C++ and nghttpd, then a large import
+bench: deps bench-deps $(PYTHON) release ## Measure side by side with gRPC C++ and nghttpd, a large import, and the delay of reports
 	$(MAKE) -C Benchmarks/peers
 	python3 Benchmarks/run.py
 	python3 Benchmarks/import.py
+	$(PYTHON) Benchmarks/delay.py
 
 generate: deps ## Write the code that comes from proto/ anew
 	scripts/generate.sh

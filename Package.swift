@@ -83,7 +83,9 @@ let package = Package(
     layer(
       "ProductCopies", "Platform/ProductCopies",
       ["Core", "API", "RPCCore", "Storage", "UseCases", "EventFollowing", "PartnerDomain"]),
-    layer("ServiceStorage", "Platform/ServiceStorage", ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases"]),
+    layer(
+      "ServiceStorage", "Platform/ServiceStorage",
+      ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases", "EventFollowing", "ProductCopies", logging]),
 
     // Customer service
     layer("CustomerDomain", "Customer/Domain", ["Core"]),
@@ -91,13 +93,16 @@ let package = Package(
       "CustomerService", "Customer/Service",
       ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies"]),
     program(
-      "mainstay-customer", "Customer/main", ["CustomerService", "ProductCopies", "ServiceRuntime", "ServiceStorage"]),
+      "mainstay-customer", "Customer/main", ["CustomerService", "ServiceRuntime", "ServiceStorage"]),
 
     // Reporting service
     layer("ReportingDomain", "Reporting/Domain", ["Core"]),
     layer(
       "ReportingService", "Reporting/Service",
-      ["Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "UseCases"]),
+      [
+        "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "ProductCopies",
+        "UseCases",
+      ]),
     program(
       "mainstay-reporting", "Reporting/main",
       ["ReportingDomain", "ReportingService", "RPCCore", "ServiceRuntime", "ServiceStorage"]),
@@ -112,7 +117,8 @@ let package = Package(
     // Agent service
     layer("AgentDomain", "Agent/Domain", ["Core"]),
     layer(
-      "AgentService", "Agent/Service", ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
+      "AgentService", "Agent/Service",
+      ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies"]),
     program("mainstay-agent", "Agent/main", ["AgentService", "ServiceRuntime", "ServiceStorage"]),
 
     // Gateway
@@ -121,9 +127,10 @@ let package = Package(
     program("mainstay-gateway", "Gateway/main", ["Gateway", "ServiceRuntime"]),
 
     // Tools
+    layer("Demo", "Demo", ["Core"]),
     program(
       "mainstay", "CLI",
-      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", argumentParser, logging, yams]),
+      ["Core", "Demo", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", argumentParser, logging, yams]),
     program(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
 
@@ -142,7 +149,7 @@ let package = Package(
     .testTarget(
       name: "CLITests", dependencies: ["API", "Core", "ProtobufProperties", "RPCCore", "mainstay"], path: "Tests/CLI",
       exclude: ["Corpus"], swiftSettings: strict),
-    suite("IntegrationTests", "Integration", ["MainstayTesting"]),
+    suite("IntegrationTests", "Integration", ["MainstayTesting", "ProtobufProperties"]),
 
     // Suites of the customer service
     suite("CoreTests", "Core", ["Core"]),
@@ -158,8 +165,9 @@ let package = Package(
     suite(
       "ReportingServiceTests", "Reporting/Service",
       [
-        "ReportingService", "ReportingDomain", "CustomerService", "MainstayTesting", "API", "Core", "RPCCore",
-        "RPCTransport", "ServiceRuntime", "Storage", "StorageSQLite", "UseCases", logging,
+        "ReportingService", "ReportingDomain", "CustomerService", "AgentService", "PartnerService", "Events",
+        "EventFollowing", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", "ServiceRuntime", "Storage",
+        "StorageSQLite", "UseCases", logging,
       ]),
 
     // Suites of the partner service
@@ -170,15 +178,17 @@ let package = Package(
     suite(
       "ProductCopiesTests", "ProductCopies",
       [
-        "ProductCopies", "PartnerService", "ServiceRuntime", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore",
-        "RPCTransport", "Storage", "StorageSQLite", logging,
+        "ProductCopies", "EventFollowing", "PartnerService", "ServiceRuntime", "MainstayTesting", "API", "Core",
+        "Protobuf", "RPCCore", "RPCTransport", "Storage", "StorageSQLite", logging,
       ]),
 
     // Suites of the agent service
     suite("AgentDomainTests", "Agent/Domain", ["AgentDomain", "Core"]),
     suite(
       "AgentServiceTests", "Agent/Service",
-      ["AgentService", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "Storage"]),
+      ["AgentService", "MainstayTesting", "API", "Core", "ProductCopies", "Protobuf", "RPCCore", "Storage"]),
+
+    suite("DemoTests", "Demo", ["Demo", "AgentDomain", "Core", "CustomerDomain", "PartnerDomain"]),
 
     // House rules
     suite("ArchitectureTests", "Architecture", []),

@@ -10,6 +10,7 @@ struct Mainstay: ParsableCommand {
     discussion: """
       Examples:
         mainstay up
+        mainstay demo load
         mainstay customers import febrl1.csv --source febrl1 --mapping services/customer/mappings/febrl.yaml
         mainstay customers search smith
         mainstay call mainstay.customer.v1.CustomerService/ListCustomers '{"pageSize": 3}'
@@ -24,7 +25,7 @@ struct Mainstay: ParsableCommand {
     subcommands: [
       UpCommand.self, DownCommand.self, StatusCommand.self, CertsCommand.self, CallCommand.self, CustomersCommand.self,
       PoliciesCommand.self, AgentsCommand.self, PartnersCommand.self, ProductsCommand.self, ReportsCommand.self,
-      EventsCommand.self,
+      EventsCommand.self, DemoCommand.self,
     ])
 
   static func main() {

@@ -25,7 +25,10 @@ enum Layers {
     "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
     "Events": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Logging"],
     "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events"],
-    "ServiceStorage": ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases"],
+    // A program's start: its database, and what it follows.
+    "ServiceStorage": [
+      "Storage", "StorageSQLite", "ServiceRuntime", "UseCases", "EventFollowing", "ProductCopies", "Logging",
+    ],
 
     "EventFollowing": ["Core", "RPCCore", "API"],
     // A copy must answer by the same rule as its original, so it asks the rule.
@@ -35,26 +38,29 @@ enum Layers {
     "CustomerService": [
       "Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies",
     ],
-    "mainstay-customer": ["CustomerService", "ProductCopies", "ServiceRuntime", "ServiceStorage"],
+    "mainstay-customer": ["CustomerService", "ServiceRuntime", "ServiceStorage"],
     "PartnerDomain": ["Core"],
     "PartnerService": ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
     "mainstay-partner": ["PartnerService", "ServiceRuntime", "ServiceStorage"],
 
     "ReportingDomain": ["Core"],
     "ReportingService": [
-      "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "UseCases",
+      "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "ProductCopies", "UseCases",
     ],
     "mainstay-reporting": ["ReportingDomain", "ReportingService", "RPCCore", "ServiceRuntime", "ServiceStorage"],
 
     "AgentDomain": ["Core"],
-    "AgentService": ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
+    "AgentService": ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies"],
     "mainstay-agent": ["AgentService", "ServiceRuntime", "ServiceStorage"],
 
     "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "Logging"],
     "mainstay-gateway": ["Gateway", "ServiceRuntime"],
 
+    // Invented data know no service: the command line carries them there.
+    "Demo": ["Core"],
     "mainstay": [
-      "Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "ArgumentParser", "Logging", "Yams",
+      "Core", "Demo", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "ArgumentParser", "Logging",
+      "Yams",
     ],
     "mainstay-interop": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ArgumentParser", "Logging"],
 

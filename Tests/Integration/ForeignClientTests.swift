@@ -17,4 +17,20 @@ struct ForeignClientTests {
     #expect(result?.code == 0, "\(result?.output ?? "") \(result?.errors ?? "")")
     try await system.down()
   }
+
+  @Test(
+    .enabled("PyPI grpcio-tools is not installed") {
+      try await Python.interpreter(with: modules + ["grpc_tools"]) != nil
+    })
+  func clientsGeneratedFromTheProtosCallEveryMethod() async throws {
+    let system = try RunningSystem()
+    let up = try await system.up()
+    #expect(up.code == 0, "\(up.errors)")
+    let result = try await Python.run(
+      script: "Tests/Integration/grpc_smoke.py",
+      arguments: ["proto", system.home.file("pki")] + system.ports.map { "\($0.key)=\($0.value)" },
+      modules: Self.modules + ["grpc_tools"])
+    #expect(result?.code == 0, "\(result?.output ?? "") \(result?.errors ?? "")")
+    try await system.down()
+  }
 }

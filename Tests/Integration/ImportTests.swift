@@ -12,17 +12,6 @@ private let header =
   .serialized, .timeLimit(.minutes(5)),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct ImportTests {
-  private func withSystem(_ body: (RunningSystem) async throws -> Void) async throws {
-    let system = try RunningSystem()
-    let up = try await system.up()
-    try #require(up.code == 0, "\(up.errors)")
-    do { try await body(system) } catch {
-      try await system.down()
-      throw error
-    }
-    try await system.down()
-  }
-
   private func importFile(
     _ system: RunningSystem, _ file: String, source: String = "test", _ more: [String] = []
   ) async throws -> Program.Result {

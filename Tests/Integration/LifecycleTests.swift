@@ -12,6 +12,7 @@ struct LifecycleTests {
     #expect(try await system.mainstay(["status"]).code == 1)
     let first = try await system.up()
     #expect(first.code == 0, "\(first.errors)")
+    #expect(first.errors.isEmpty, "a fresh folder needs no advice: \(first.errors)")
     #expect(first.output.contains("127.0.0.1:\(system.gatewayPort)"))
     let status = try await system.mainstay(["status"])
     #expect(status.code == 0)
@@ -123,22 +124,23 @@ struct LifecycleTests {
     let data = system.home.file("data")
     chmod(data, 0o500)
     defer { chmod(data, 0o700) }
-    var command = ["\(Program.folder)/mainstay"]
     if getuid() == 0 {
-      // Root may write anywhere.
+      // Root may write anywhere; and without rights the folder of the programs may be out of reach.
       let folder = try copyOfPrograms()
       defer { withExtendedLifetime(folder) {} }
       let owned = try await Program.run("/bin/chown", ["-R", "65534", system.home.path, folder.path])
       #expect(owned.code == 0)
-      command = ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", folder.file("mainstay")]
-      try await expectReadOnlyIsNamed(system, command)
+      try await expectReadOnlyIsNamed(
+        system, ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups", folder.file("mainstay")], folder.path)
     } else {
-      try await expectReadOnlyIsNamed(system, command)
+      try await expectReadOnlyIsNamed(system, ["\(Program.folder)/mainstay"], Program.folder)
     }
   }
 
-  private func expectReadOnlyIsNamed(_ system: RunningSystem, _ command: [String]) async throws {
-    let arguments = command.dropFirst() + ["up"] + system.portOptions
+  private func expectReadOnlyIsNamed(
+    _ system: RunningSystem, _ command: [String], _ programs: String
+  ) async throws {
+    let arguments = command.dropFirst() + ["up", "--bin-dir", programs] + system.portOptions
     let result = try await Program.run(command[0], Array(arguments), environment: ["MAINSTAY_HOME": system.home.path])
     #expect(result.code == 1)
     #expect(isOneLine(result.errors) && result.errors.contains("\(system.home.path)/"), "\(result.errors)")

@@ -56,10 +56,9 @@ struct PartnerCommandTests {
     #expect(sold.code == 0, "\(sold.errors)")
     let withdrawn = try await system.mainstay(["products", "withdraw", "WL-1", "--reason", "rates", "--format", "csv"])
     #expect(withdrawn.output.contains(",WITHDRAWN,"), "\(withdrawn.errors)")
-    let time = try await ContinuousClock().measure {
-      while try await sell(system, "K1").code == 0 {}
-    }
-    #expect(time < .seconds(2))
+    let start = ContinuousClock.now
+    #expect(try await eventually { try await sell(system, "K1").code != 0 })
+    print("from the withdrawal to the refusal of a sale: \(ContinuousClock.now - start)")
     let refused = try await sell(system, "K1")
     #expect(refused.errors.hasPrefix("FAILED_PRECONDITION: product WL-1 is withdrawn"), "\(refused.errors)")
     let again = try await system.mainstay(["products", "withdraw", "WL-1", "--reason", "rates"])

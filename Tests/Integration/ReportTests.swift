@@ -36,14 +36,7 @@ struct ReportTests {
   }
 
   @Test func uslapseagentGivesTheFiguresOfTheFile() async throws {
-    let system = try RunningSystem()
-    let up = try await system.up()
-    try #require(up.code == 0, "\(up.errors)")
-    do { try await check(system) } catch {
-      try await system.down()
-      throw error
-    }
-    try await system.down()
+    try await withSystem { system in try await check(system) }
   }
 
   private func check(_ system: RunningSystem) async throws {

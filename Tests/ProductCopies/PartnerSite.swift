@@ -1,15 +1,17 @@
 import API
 import Core
+import EventFollowing
 import Logging
 import MainstayTesting
 import PartnerService
-import ProductCopies
+@testable import ProductCopies
 import RPCCore
 import RPCTransport
 import ServiceRuntime
 import Storage
 import StorageSQLite
 import Synchronization
+import Testing
 
 /// The partner service over TLS on a port of its own, which keeps its port and data over a restart; and a follower's own
 /// database, which keeps its copies likewise.
@@ -27,7 +29,7 @@ final class PartnerSite: Sendable {
   private let port: Int
   private let ownDatabase: NotedDatabase
   private let running = Mutex<Running?>(nil)
-  private let failures = AsyncSignal()
+  private let notices = Mutex<[String]>([])
 
   init() async throws {
     authority = try TestAuthority()
@@ -76,13 +78,15 @@ final class PartnerSite: Sendable {
   /// Runs the body while a service with its own certificate follows the partner service.
   func whileFollowing<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
     let context = try TLSContext(try authority.issue("customer", role: "service"), role: .client)
-    let (copies, group, port, failures) = (copies, group, port, failures)
+    let (copies, group, port) = (copies, group, port)
+    copies.following.follower.withLock { $0 = nil }
     let following = Task {
       try await group.first.run {
         let channel = ClientChannel(
           host: "127.0.0.1", port: port, tls: context, loop: group.first, maximumPause: ServiceEnvironment.maximumPause)
         try await copies.follower(channel, clock: SystemClock()).run(
-          sleep: { try await group.first.sleep(for: $0) }, onError: { _ in failures.raise() })
+          sleep: { try await group.first.sleep(for: $0) },
+          onNotice: { notice in self.notices.withLock { $0.append(notice.description) } })
       }
     }
     let result: Value
@@ -95,10 +99,34 @@ final class PartnerSite: Sendable {
     return result
   }
 
-  /// Waits until the follower has failed so many times more.
-  func failures(_ number: UInt64) async throws {
-    let start = failures.count
-    while failures.count < start + number { try await failures.wait(after: failures.count) }
+  /// Waits until the follower has failed so many times in a row.
+  func failures(_ number: Int) async -> Bool {
+    await eventually(within: .seconds(30)) {
+      (copies.following.follower.withLock { $0?.status.failures } ?? 0) >= number
+    }
+  }
+
+  /// Waits as a program does that starts.
+  func firstCatchUp(within patience: Duration) async throws {
+    #expect(await eventually(within: .seconds(30)) { copies.following.follower.withLock { $0 != nil } })
+    let follower = copies.following.follower.withLock { $0 }
+    let group = group
+    try await group.first.run {
+      try await follower?.firstCatchUp(within: patience) { try await group.first.sleep(for: $0) }
+    }
+  }
+
+  /// What the follower had to tell, by its first word.
+  var told: [String] { notices.withLock { $0.map { $0.split { !$0.isLetter }.first.map(String.init) ?? "" } } }
+
+  /// Records an event of a product that no program can read.
+  func damage() async throws {
+    let database = running.withLock { $0?.database }
+    let time = Timestamp(microsecondsSinceEpoch: 1_795_000_000_000_000)
+    let event = OutboxEvent(
+      eventID: "evt_damaged", aggregateID: "prd_damaged", aggregateVersion: 1, type: ProductChanged.fullName,
+      effectiveTime: time, recordedTime: time, actor: "newer", payload: [0xFF])
+    try await database?.commit(Batch(events: [event]), lane: .interactive)
   }
 
   /// Waits until the copy of this product stands so.

@@ -28,7 +28,7 @@ import Testing
   }
 
   private func apply(_ token: String, _ events: [Event], caughtUp: Bool = true) async throws {
-    try await copies.apply(SubscribeResponse(events: events, resumeToken: token, caughtUp: caughtUp))
+    _ = try await copies.apply(SubscribeResponse(events: events, resumeToken: token, caughtUp: caughtUp))
   }
 
   private func sale(_ day: String, _ channel: Core.SaleChannel? = .online) async throws -> ProductCopies.Sale {
@@ -60,14 +60,35 @@ import Testing
     #expect(try await copies.resumeToken() == "2")
   }
 
-  @Test func thePlaceMovesTogetherWithTheCopies() async throws {
-    #expect(try await copies.resumeToken() == "")
-    let damaged = Event(eventID: "evt_1", type: ProductChanged.fullName, aggregateVersion: 2)
-    #expect(await failure { try await apply("2", [event(1, product("WL")), damaged]) }?.code == .dataLoss)
-    #expect(try await copies.resumeToken() == "")
-    #expect(try await copies.state(of: "WL") == .unknown)
-    try await apply("1", [event(1, product("WL"))])
-    #expect(try await copies.resumeToken() == "1")
+  @Test func whatCannotBeReadIsKeptAndTheRestCounts() async throws {
+    let nothing = Event(eventID: "evt_8", type: ProductChanged.fullName, aggregateID: "prd_1", aggregateVersion: 2)
+    var garbage = nothing
+    (garbage.eventID, garbage.payload) = ("evt_9", GoogleAny(typeURL: "", value: [0xFF]))
+    let page = SubscribeResponse(
+      events: [nothing, garbage, try event(1, product("WL"))], resumeToken: "3", caughtUp: true)
+    #expect(try await copies.apply(page).map(\.eventID) == ["evt_8", "evt_9"])
+    #expect(try await copies.state(of: "WL") == .onSale)
+    #expect(try await copies.resumeToken() == "3")
+    #expect(try await copies.status().unreadableEvents == 2)
+    let row = try await database.row(Statement("SELECT event FROM product_copy_unreadable ORDER BY event_id"))
+    #expect(try Event(serialized: try #require(try row?.blob(0))) == nothing)
+    // Told again, it is still one.
+    _ = try await copies.apply(page)
+    #expect(try await copies.status().unreadableEvents == 2)
+  }
+
+  @Test func copiesAreListedByCodePageByPage() async throws {
+    for (version, code) in ["C", "A", "B"].enumerated() {
+      try await apply("\(version)", [event(1, product(code, state: code == "B" ? .withdrawn : .onSale))])
+    }
+    let all = try await copies.copies(after: "", limit: 10)
+    #expect(all.map(\.code) == ["A", "B", "C"] && all.map(\.version) == [1, 1, 1])
+    #expect(all.map(\.state) == [.onSale, .withdrawn, .onSale])
+    #expect(try await copies.copies(after: "A", limit: 1).map(\.code) == ["B"])
+    #expect(try await copies.copy(of: "B")?.name == "Product B")
+    #expect(try await copies.copy(of: "D") == nil)
+    let status = try await copies.status()
+    #expect((status.connected, status.caughtUp, status.resumeToken) == (false, false, "2"))
   }
 
   @Test func eventsAndValuesOfANewerKindDoNoHarm() async throws {

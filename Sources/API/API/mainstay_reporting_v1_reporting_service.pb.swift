@@ -27,6 +27,50 @@ public struct ListReportsRequest: GeneratedMessage {
   }
 }
 
+/// What a figure of a report means.
+public struct FigureDefinition: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.reporting.v1.FigureDefinition"
+
+  /// For example "premium_per_customer".
+  public var name: String = ""
+
+  /// The field `definition`.
+  public var definition: String = ""
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    name: String = "",
+    definition: String = ""
+  ) {
+    self.name = name
+    self.definition = definition
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__reporting__v1__figure_definition__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Reporting__V1__FigureDefinition.self)
+    self.name = String(cField: c.pointee.name)
+    self.definition = String(cField: c.pointee.definition)
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Reporting__V1__FigureDefinition.self)
+    mainstay__reporting__v1__figure_definition__init(c)
+    if !self.name.isEmpty { c.pointee.name = try arena.cString(self.name, field: "mainstay.reporting.v1.FigureDefinition.name") }
+    if !self.definition.isEmpty { c.pointee.definition = try arena.cString(self.definition, field: "mainstay.reporting.v1.FigureDefinition.definition") }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
 /// A report that can be run.
 public struct ReportDescription: GeneratedMessage {
   /// Its name in the proto.
@@ -41,6 +85,9 @@ public struct ReportDescription: GeneratedMessage {
   /// What its rows can be divided by.
   public var dimensions: [Dimension] = []
 
+  /// The field `figures`.
+  public var figures: [FigureDefinition] = []
+
   /// All fields at their defaults.
   public init() {}
 
@@ -48,11 +95,13 @@ public struct ReportDescription: GeneratedMessage {
   public init(
     name: String = "",
     summary: String = "",
-    dimensions: [Dimension] = []
+    dimensions: [Dimension] = [],
+    figures: [FigureDefinition] = []
   ) {
     self.name = name
     self.summary = summary
     self.dimensions = dimensions
+    self.figures = figures
   }
 
   /// protobuf-c's descriptor of the message.
@@ -70,6 +119,12 @@ public struct ReportDescription: GeneratedMessage {
         self.dimensions.append(Dimension(rawValue: Int32(truncatingIfNeeded: list[index].rawValue)))
       }
     }
+    if let list = c.pointee.figures {
+      self.figures.reserveCapacity(c.pointee.n_figures)
+      for index in 0..<c.pointee.n_figures {
+        if let inner = list[index] { self.figures.append(FigureDefinition(cMessage: inner)) }
+      }
+    }
   }
 
   /// Builds the C structure in the arena.
@@ -85,6 +140,14 @@ public struct ReportDescription: GeneratedMessage {
       }
       c.pointee.dimensions = list
       c.pointee.n_dimensions = self.dimensions.count
+    }
+    if !self.figures.isEmpty {
+      let list = arena.allocate(UnsafeMutablePointer<Mainstay__Reporting__V1__FigureDefinition>?.self, count: self.figures.count)
+      for (index, value) in self.figures.enumerated() {
+        (list + index).initialize(to: try value.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Reporting__V1__FigureDefinition.self))
+      }
+      c.pointee.figures = list
+      c.pointee.n_figures = self.figures.count
     }
     return UnsafeMutableRawPointer(c)
   }
@@ -171,6 +234,10 @@ public struct RunReportRequest: GeneratedMessage {
   /// Only policies issued in this month or earlier; the day is ignored.
   public var toIssueMonth: CalendarDate?
 
+  /// The day at whose end things are looked at (Asia/Shanghai): later issues, ends and payments do not count. Today if absent;
+  /// not in the future.
+  public var asOfDate: CalendarDate?
+
   /// All fields at their defaults.
   public init() {}
 
@@ -184,7 +251,8 @@ public struct RunReportRequest: GeneratedMessage {
     basis: ReportBasis = .unspecified,
     event: SurvivalEvent = .unspecified,
     fromIssueMonth: CalendarDate? = nil,
-    toIssueMonth: CalendarDate? = nil
+    toIssueMonth: CalendarDate? = nil,
+    asOfDate: CalendarDate? = nil
   ) {
     self.name = name
     self.source = source
@@ -195,6 +263,7 @@ public struct RunReportRequest: GeneratedMessage {
     self.event = event
     self.fromIssueMonth = fromIssueMonth
     self.toIssueMonth = toIssueMonth
+    self.asOfDate = asOfDate
   }
 
   /// protobuf-c's descriptor of the message.
@@ -218,6 +287,7 @@ public struct RunReportRequest: GeneratedMessage {
     self.event = SurvivalEvent(rawValue: Int32(truncatingIfNeeded: c.pointee.event.rawValue))
     if let inner = c.pointee.from_issue_month { self.fromIssueMonth = CalendarDate(cMessage: inner) }
     if let inner = c.pointee.to_issue_month { self.toIssueMonth = CalendarDate(cMessage: inner) }
+    if let inner = c.pointee.as_of_date { self.asOfDate = CalendarDate(cMessage: inner) }
   }
 
   /// Builds the C structure in the arena.
@@ -240,6 +310,7 @@ public struct RunReportRequest: GeneratedMessage {
     c.pointee.event = Mainstay__Reporting__V1__SurvivalEvent(rawValue: .init(truncatingIfNeeded: self.event.rawValue))
     if let inner = self.fromIssueMonth { c.pointee.from_issue_month = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Type__Date.self) }
     if let inner = self.toIssueMonth { c.pointee.to_issue_month = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Type__Date.self) }
+    if let inner = self.asOfDate { c.pointee.as_of_date = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Type__Date.self) }
     return UnsafeMutableRawPointer(c)
   }
 }
@@ -414,6 +485,9 @@ public struct RunReportResponse: GeneratedMessage {
   /// How far behind each source was as the report was made.
   public var lags: [SourceLag] = []
 
+  /// The day at whose end things were looked at: asked for again, it gives the same figures.
+  public var asOfDate: CalendarDate?
+
   /// All fields at their defaults.
   public init() {}
 
@@ -421,11 +495,13 @@ public struct RunReportResponse: GeneratedMessage {
   public init(
     columns: [ReportColumn] = [],
     rows: [ReportRow] = [],
-    lags: [SourceLag] = []
+    lags: [SourceLag] = [],
+    asOfDate: CalendarDate? = nil
   ) {
     self.columns = columns
     self.rows = rows
     self.lags = lags
+    self.asOfDate = asOfDate
   }
 
   /// protobuf-c's descriptor of the message.
@@ -453,6 +529,7 @@ public struct RunReportResponse: GeneratedMessage {
         if let inner = list[index] { self.lags.append(SourceLag(cMessage: inner)) }
       }
     }
+    if let inner = c.pointee.as_of_date { self.asOfDate = CalendarDate(cMessage: inner) }
   }
 
   /// Builds the C structure in the arena.
@@ -483,6 +560,7 @@ public struct RunReportResponse: GeneratedMessage {
       c.pointee.lags = list
       c.pointee.n_lags = self.lags.count
     }
+    if let inner = self.asOfDate { c.pointee.as_of_date = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Type__Date.self) }
     return UnsafeMutableRawPointer(c)
   }
 }
@@ -745,6 +823,12 @@ public struct Dimension: RawRepresentable, Hashable, Sendable {
   public static let premiumFrequency = Dimension(rawValue: 6)
   /// Month of issue: the cohorts.
   public static let issueMonth = Dimension(rawValue: 7)
+  /// The team that the policy's agent is in now.
+  public static let team = Dimension(rawValue: 8)
+  /// The value `DIMENSION_PRODUCT_LINE`.
+  public static let productLine = Dimension(rawValue: 9)
+  /// Whether the policy's product is still sold.
+  public static let productState = Dimension(rawValue: 10)
 
   /// All values that the proto names.
   public static let all: [Dimension] = [
@@ -756,6 +840,9 @@ public struct Dimension: RawRepresentable, Hashable, Sendable {
     .agent,
     .premiumFrequency,
     .issueMonth,
+    .team,
+    .productLine,
+    .productState,
   ]
 
   /// The value of this name in the proto; nil if there is none.
@@ -769,6 +856,9 @@ public struct Dimension: RawRepresentable, Hashable, Sendable {
     case "DIMENSION_AGENT": self = .agent
     case "DIMENSION_PREMIUM_FREQUENCY": self = .premiumFrequency
     case "DIMENSION_ISSUE_MONTH": self = .issueMonth
+    case "DIMENSION_TEAM": self = .team
+    case "DIMENSION_PRODUCT_LINE": self = .productLine
+    case "DIMENSION_PRODUCT_STATE": self = .productState
     default: return nil
     }
   }
@@ -784,6 +874,9 @@ public struct Dimension: RawRepresentable, Hashable, Sendable {
     case 5: "DIMENSION_AGENT"
     case 6: "DIMENSION_PREMIUM_FREQUENCY"
     case 7: "DIMENSION_ISSUE_MONTH"
+    case 8: "DIMENSION_TEAM"
+    case 9: "DIMENSION_PRODUCT_LINE"
+    case 10: "DIMENSION_PRODUCT_STATE"
     default: String(rawValue)
     }
   }

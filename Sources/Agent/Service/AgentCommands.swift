@@ -35,19 +35,19 @@ struct AgentCommands: Sendable {
       try await checkFree(facts.licences) { "agent.licences[\($0)].number" }
       if request.validateOnly { return (Batch(), message) }
       let recording = environment.recording(context)
-      let record = StoredRecord<AgentKind>(environment.identifier(), payload: try message.serialized(), recording)
+      let record = StoredRecord<Agent>(environment.identifier(), message, recording)
       let insertion = Statement(
         """
         INSERT INTO agent (agent_id, code, branch_id, team_id, version, payload, create_time, update_time)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
         """,
-        [
+        try [
           .id(record.id), .text(facts.code), .id(facts.branchID), .optional(facts.teamID?.description),
-        ] + record.values,
+        ] + record.values(),
         expect: .unique(orFail: BatchConflict(.alreadyExists, subject: "agent")))
       let event = try changed(record, previous: nil, effective: facts.joinDate, recording)
       let licences = facts.licences.map { Self.insertion($0, of: record.id) }
-      return (Batch([insertion] + licences, events: [event]), try record.message())
+      return (Batch([insertion] + licences, events: [event]), record.message)
     }
   }
 
@@ -70,10 +70,12 @@ struct AgentCommands: Sendable {
       let after = try facts.adding(licence)
       try await checkFree([licence]) { _ in "licence.number" }
       let recording = environment.recording(context)
-      let next = record.changed(payload: try Agent(after).serialized(), recording)
+      let next = record.changed(to: Agent(after), recording)
       let event = try changed(next, previous: facts.state, effective: nil, recording)
-      let statements = [Self.update(next, from: record), Self.insertion(licence, of: agentID)]
-      return (Batch(statements, events: [event]), try next.message())
+      let statements = [
+        try next.update(of: "agent", key: "agent_id", from: record), Self.insertion(licence, of: agentID),
+      ]
+      return (Batch(statements, events: [event]), next.message)
     }
   }
 
@@ -94,14 +96,14 @@ struct AgentCommands: Sendable {
       let effective = day ?? CivilDate.inShanghai(at: recording.time)
       let facts = try record.facts()
       let after = try facts.moved(to: state, effective: effective)
-      let next = record.changed(payload: try Agent(after).serialized(), recording)
+      let next = record.changed(to: Agent(after), recording)
       let event = try changed(
         next, previous: facts.state, effective: effective, reason: request.reason, recording)
-      return (Batch([Self.update(next, from: record)], events: [event]), try next.message())
+      return (Batch([try next.update(of: "agent", key: "agent_id", from: record)], events: [event]), next.message)
     }
   }
 
-  private func current(_ id: AgentID, etag: String) async throws -> StoredRecord<AgentKind> {
+  private func current(_ id: AgentID, etag: String) async throws -> StoredRecord<Agent> {
     guard let record = try await repository.agent(id) else { throw RPCError.noAgent(id.description) }
     try Etag.check(etag, isCurrent: record.version, of: "agent \(id)")
     return record
@@ -128,11 +130,11 @@ struct AgentCommands: Sendable {
   }
 
   private func changed(
-    _ record: StoredRecord<AgentKind>, previous: AgentDomain.AgentState?, effective: CivilDate?, reason: String = "",
+    _ record: StoredRecord<Agent>, previous: AgentDomain.AgentState?, effective: CivilDate?, reason: String = "",
     _ recording: Recording
   ) throws -> OutboxEvent {
     let payload = AgentChanged(
-      agent: try record.message(), previousState: previous.map { API.AgentState($0) } ?? .unspecified, reason: reason)
+      agent: record.message, previousState: previous.map { API.AgentState($0) } ?? .unspecified, reason: reason)
     return try environment.event(
       payload, about: record.id.description, version: record.version,
       effective: effective.map { Timestamp.midnightInShanghai($0) }, recording)
@@ -142,16 +144,5 @@ struct AgentCommands: Sendable {
     Statement(
       "INSERT INTO licence (number, agent_id) VALUES (?, ?)", [.text(licence.number), .id(agent)],
       expect: .unique(orFail: BatchConflict(.alreadyExists, subject: "licence")))
-  }
-
-  /// The new state of an agent that was read in an older one. Code, branch and team stay.
-  private static func update(_ record: StoredRecord<AgentKind>, from old: StoredRecord<AgentKind>) -> Statement {
-    Statement(
-      "UPDATE agent SET version = ?, payload = ?, update_time = ? WHERE agent_id = ? AND version = ?",
-      [
-        .integer(record.version), .blob(record.payload), .time(record.updateTime), .id(record.id),
-        .integer(old.version),
-      ],
-      expect: .changes(1, orFail: BatchConflict(.versionMismatch, subject: record.id.description)))
   }
 }

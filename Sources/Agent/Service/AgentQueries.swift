@@ -14,15 +14,15 @@ struct AgentQueries: Sendable {
   func agent(_ request: GetAgentRequest) async throws -> Agent {
     let id = try AgentID.named(request.agentID, "agent_id")
     guard let record = try await repository.agent(id) else { throw RPCError.noAgent(id.description) }
-    return try record.message()
+    return record.message
   }
 
   /// ListBranches.
   func branches(_ request: ListBranchesRequest) async throws -> ListBranchesResponse {
     let page = try PageRequest(
       size: request.pageSize, token: request.pageToken, standard: 100, maximum: 1_000, query: ["branches"])
-    let list: (records: [StoredRecord<BranchKind>], next: String) = try await records("branch", page)
-    return ListBranchesResponse(branches: try list.records.map { try $0.message() }, nextPageToken: list.next)
+    let list: (records: [StoredRecord<Branch>], next: String) = try await records("branch", page)
+    return ListBranchesResponse(branches: try list.records.map { $0.message }, nextPageToken: list.next)
   }
 
   /// ListTeams.
@@ -31,9 +31,9 @@ struct AgentQueries: Sendable {
       size: request.pageSize, token: request.pageToken, standard: 100, maximum: 1_000,
       query: ["teams", request.branchID])
     let branch = request.branchID.isEmpty ? nil : try BranchID.named(request.branchID, "branch_id")
-    let list: (records: [StoredRecord<TeamKind>], next: String) = try await records(
+    let list: (records: [StoredRecord<Team>], next: String) = try await records(
       "team", page, where: branch.map { ("branch_id", .id($0)) })
-    return ListTeamsResponse(teams: try list.records.map { try $0.message() }, nextPageToken: list.next)
+    return ListTeamsResponse(teams: try list.records.map { $0.message }, nextPageToken: list.next)
   }
 
   /// ListAgents.
@@ -48,8 +48,8 @@ struct AgentQueries: Sendable {
     var filter: (column: String, value: SQLValue)?
     if !request.branchID.isEmpty { filter = ("branch_id", .id(try BranchID.named(request.branchID, "branch_id"))) }
     if !request.teamID.isEmpty { filter = ("team_id", .id(try TeamID.named(request.teamID, "team_id"))) }
-    let list: (records: [StoredRecord<AgentKind>], next: String) = try await records("agent", page, where: filter)
-    return ListAgentsResponse(agents: try list.records.map { try $0.message() }, nextPageToken: list.next)
+    let list: (records: [StoredRecord<Agent>], next: String) = try await records("agent", page, where: filter)
+    return ListAgentsResponse(agents: try list.records.map { $0.message }, nextPageToken: list.next)
   }
 
   /// ListActivities.
@@ -83,19 +83,19 @@ struct AgentQueries: Sendable {
   }
 
   /// A page of a table in order of creation, of the rows with this value, and the token behind it.
-  private func records<Kind>(
+  private func records<Content>(
     _ table: String, _ page: PageRequest, where filter: (column: String, value: SQLValue)? = nil
-  ) async throws -> (records: [StoredRecord<Kind>], next: String) {
+  ) async throws -> (records: [StoredRecord<Content>], next: String) {
     let condition = filter.map { "\($0.column) = ? AND " } ?? ""
     let rows = try await database.query(
       Statement(
         """
-        SELECT \(table)_id, \(StoredRecord<Kind>.columns) FROM \(table)
+        SELECT \(table)_id, \(StoredRecord<Content>.columns) FROM \(table)
         WHERE \(condition)\(table)_id > ? ORDER BY \(table)_id LIMIT ?
         """,
         (filter.map { [$0.value] } ?? []) + [.text(try page.textPlace()), .integer(Int64(page.size + 1))]),
       access: .scan)
-    let cut = page.cut(try rows.map { try StoredRecord<Kind>(row: $0) }) { $0.payload.count }
+    let cut = page.cut(try rows.map { try StoredRecord<Content>(row: $0) }) { $0.byteCount }
     return (cut.items, cut.hasMore ? page.token(after: cut.items.last?.id.description ?? "") : "")
   }
 }

@@ -2,28 +2,29 @@ import API
 import AgentDomain
 import Core
 import Storage
+import UseCases
 
 /// Reads what writes must know, by key.
 struct AgentRepository: Sendable {
   let database: any Database
 
   /// One agent.
-  func agent(_ id: AgentID) async throws -> StoredRecord<AgentKind>? {
+  func agent(_ id: AgentID) async throws -> StoredRecord<Agent>? {
     try await record("agent", "agent_id", .id(id))
   }
 
   /// The agent with this staff number.
-  func agent(code: String) async throws -> StoredRecord<AgentKind>? {
+  func agent(code: String) async throws -> StoredRecord<Agent>? {
     try await record("agent", "code", .text(code))
   }
 
   /// One branch.
-  func branch(_ id: BranchID) async throws -> StoredRecord<BranchKind>? {
+  func branch(_ id: BranchID) async throws -> StoredRecord<Branch>? {
     try await record("branch", "branch_id", .id(id))
   }
 
   /// The branch with this code.
-  func branch(code: String) async throws -> StoredRecord<BranchKind>? {
+  func branch(code: String) async throws -> StoredRecord<Branch>? {
     try await record("branch", "code", .text(code))
   }
 
@@ -56,11 +57,11 @@ struct AgentRepository: Sendable {
     return Set(try rows.map { try $0.id(0) })
   }
 
-  private func record<Kind>(
+  private func record<Content>(
     _ table: String, _ column: String, _ value: SQLValue
-  ) async throws -> StoredRecord<Kind>? {
+  ) async throws -> StoredRecord<Content>? {
     try await database.row(
-      Statement("SELECT \(table)_id, \(StoredRecord<Kind>.columns) FROM \(table) WHERE \(column) = ?", [value])
+      Statement("SELECT \(table)_id, \(StoredRecord<Content>.columns) FROM \(table) WHERE \(column) = ?", [value])
     ).map { try StoredRecord(row: $0) }
   }
 }

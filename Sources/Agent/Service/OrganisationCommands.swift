@@ -27,12 +27,12 @@ struct OrganisationCommands: Sendable {
         throw RPCError(.alreadyExists, "branch \(existing.id) has the code \(facts.code) already")
       }
       let recording = environment.recording(context)
-      let record = StoredRecord<BranchKind>(environment.identifier(), payload: try message.serialized(), recording)
+      let record = StoredRecord<Branch>(environment.identifier(), message, recording)
       let insertion = Statement(
         "INSERT INTO branch (branch_id, code, version, payload, create_time, update_time) VALUES (?, ?, ?, ?, ?, ?)",
-        [.id(record.id), .text(facts.code)] + record.values,
+        try [.id(record.id), .text(facts.code)] + record.values(),
         expect: .unique(orFail: BatchConflict(.alreadyExists, subject: "branch")))
-      let reply = try record.message()
+      let reply = record.message
       let event = try environment.event(
         BranchChanged(branch: reply), about: record.id.description, version: record.version, recording)
       return (Batch([insertion], events: [event]), reply)
@@ -58,15 +58,15 @@ struct OrganisationCommands: Sendable {
         throw RPCError(.alreadyExists, "the branch has a team of this name already: \(existing)")
       }
       let recording = environment.recording(context)
-      let record = StoredRecord<TeamKind>(environment.identifier(), payload: try message.serialized(), recording)
+      let record = StoredRecord<Team>(environment.identifier(), message, recording)
       let insertion = Statement(
         """
         INSERT INTO team (team_id, branch_id, name, version, payload, create_time, update_time)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
-        [.id(record.id), .id(facts.branchID), .text(facts.name)] + record.values,
+        try [.id(record.id), .id(facts.branchID), .text(facts.name)] + record.values(),
         expect: .unique(orFail: BatchConflict(.alreadyExists, subject: "team")))
-      let reply = try record.message()
+      let reply = record.message
       let event = try environment.event(
         TeamChanged(team: reply), about: record.id.description, version: record.version, recording)
       return (Batch([insertion], events: [event]), reply)

@@ -2,4 +2,8 @@ import AgentService
 import ServiceRuntime
 import ServiceStorage
 
-await ServiceProcess.run("agent", AgentServiceApplication.self)
+let partner = ConfigurationKey.upstream("partner", "whose products agents may offer")
+
+await ServiceProcess.run("agent", AgentServiceApplication.self, keys: [partner]) { environment, service in
+  try environment.followingProducts(for: service)
+}

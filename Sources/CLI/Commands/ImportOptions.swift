@@ -43,8 +43,8 @@ struct ImportOptions: ParsableArguments {
       let progress = ImportProgress(isShown: terminal.showsProgress, totalBytes: input.size, clock: session.loop.clock)
       let rejects = try RejectFile(path: rejectPath, header: input.header.fields)
       return try await ImportRun(
-        target, session: session, source: source, input: input, mapping: bound, rejects: rejects, progress: progress,
-        batchRows: batch
+        target, session: session, source: source,
+        records: MappedFile<Target>(input, mapping: bound, rejects: rejects), progress: progress, batchRows: batch
       ).run()
     }
     print(summary, terminal, countsMissing: mapping.rules.contains(where: \.nonPositiveIsMissing))
@@ -60,7 +60,7 @@ struct ImportOptions: ParsableArguments {
       [
         ("created", "\(summary.created)"), ("updated", "\(summary.updated)"), ("unchanged", "\(summary.unchanged)"),
         ("rejected", "\(summary.rejected)"),
-      ] + missing + [("seconds", fixed(summary.seconds))]
+      ] + missing + [("seconds", ImportOptions.fixed(summary.seconds))]
     let listing = Listing(
       numbers.map(\.0), format: output.resolved(terminal), terminal: terminal, output: StandardOutput())
     listing.addOnly(numbers.map(\.1), json: JSONText.object(numbers))
@@ -70,7 +70,7 @@ struct ImportOptions: ParsableArguments {
   }
 
   /// Seconds with two decimals.
-  private func fixed(_ seconds: Double) -> String {
+  static func fixed(_ seconds: Double) -> String {
     let hundredths = Int((seconds * 100).rounded())
     return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
   }

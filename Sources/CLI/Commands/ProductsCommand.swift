@@ -12,8 +12,11 @@ struct ProductsCommand: ParsableCommand {
         mainstay products create WL-1 --name "Whole life" --line whole-life --sale online:2026-01-01
         mainstay products list --channel online
         mainstay products withdraw WL-1 --reason "rates no longer filed"
+        mainstay products copies WL-1
       """,
-    subcommands: [ListCommand.self, GetCommand.self, CreateCommand.self, WithdrawCommand.self])
+    subcommands: [
+      ListCommand.self, GetCommand.self, CreateCommand.self, WithdrawCommand.self, CopiesCommand.self,
+    ])
 
   private static let columns = ["product_id", "code", "name", "line", "state", "versions", "sale_windows"]
 

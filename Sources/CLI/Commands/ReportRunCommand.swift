@@ -16,20 +16,27 @@ extension ReportsCommand {
           mainstay reports run persistency --form premium --by branch --months 13,25
           mainstay reports run survival --event any --by premium-frequency --months 12,24,60
           mainstay reports run end-causes --from 2024-01 --to 2024-12
+          mainstay reports run persistency --by product-line --as-of 2025-12-31
         """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
     @Argument(help: "The report: kpi, persistency, survival or end-causes.") var name: String
     @Option(help: "Only policies of this source.") var source: String?
-    @Option(help: "Divide by channel, product, partner, branch, agent, premium-frequency or issue-month.") var by:
-      String?
+    @Option(
+      help: """
+        Divide by channel, product, product-line, product-state, partner, branch, team, agent, premium-frequency or \
+        issue-month.
+        """)
+    var by: String?
     @Option(help: "Months since issue, for example 13,25,37.") var months: String?
     @Option(help: "Of persistency: survival or premium.") var form: String?
     @Option(help: "Of persistency: count or premium.") var basis: String?
     @Option(help: "Of survival: surrender or any.") var event: String?
     @Option(help: "Only policies issued in this month or later, for example 2024-01.") var from: String?
     @Option(help: "Only policies issued in this month or earlier.") var to: String?
+
+    @Option(help: "As things stood at the end of this day, 2025-12-31; today without it.") var asOf: Day?
 
     func run() throws {
       let request = try request()
@@ -62,7 +69,7 @@ extension ReportsCommand {
         event: event == "any"
           ? .anyEnd
           : try ReportWords.value(event, "event", SurvivalEvent.all, \.name, "SURVIVAL_EVENT_") ?? .unspecified,
-        fromIssueMonth: try month(from, "from"), toIssueMonth: try month(to, "to"))
+        fromIssueMonth: try month(from, "from"), toIssueMonth: try month(to, "to"), asOfDate: asOf?.message)
     }
 
     private func monthNumbers() throws -> [Int32] {

@@ -16,12 +16,10 @@ struct ImportSummary: Equatable, Sendable {
   var seconds = 0.0
 }
 
-/// Sends a file's rows in batches and keeps account of each until the server has answered it. Confined to one task.
+/// Sends records in batches and keeps account of each until the server has answered it. Confined to one task.
 final class ImportRun<Target: ImportTarget> {
   private struct Batch {
     var rows: [(line: Int, record: Target.Record)] = []
-    /// As they came, for the reject file.
-    var originals: [CSVRecord] = []
     var bytes = 0
   }
 
@@ -29,24 +27,20 @@ final class ImportRun<Target: ImportTarget> {
 
   private let session: Session
   private let source: String
-  private let input: InputFile
-  private let mapping: BoundMapping
-  private let rejects: RejectFile
+  private let records: any RecordSource<Target.Record>
   private let progress: ImportProgress
   private let batchRows: Int
   private var unanswered: [Batch] = []
   private var isAtEnd = false
-  /// Rows that were rejected here and never sent.
-  private var unreadableRows = 0
   private(set) var summary = ImportSummary()
 
   /// An import; `batchRows` rows go into one batch.
   init(
-    _ target: Target.Type, session: Session, source: String, input: InputFile, mapping: BoundMapping,
-    rejects: RejectFile, progress: ImportProgress, batchRows: Int
+    _ target: Target.Type, session: Session, source: String, records: any RecordSource<Target.Record>,
+    progress: ImportProgress, batchRows: Int
   ) {
-    (self.session, self.source, self.input, self.mapping) = (session, source, input, mapping)
-    (self.rejects, self.progress, self.batchRows) = (rejects, progress, batchRows)
+    (self.session, self.source, self.records) = (session, source, records)
+    (self.progress, self.batchRows) = (progress, batchRows)
   }
 
   /// Sends all rows. When the connection breaks, the batches without an answer are sent again on another: the server takes a
@@ -72,7 +66,8 @@ final class ImportRun<Target: ImportTarget> {
         try await session.loop.sleep(for: ImportLimits.pause * failures)
       }
     }
-    summary.rejected = rejects.count
+    summary.rejected = records.rejectedRows
+    summary.missingAmounts = records.missingAmounts
     summary.seconds = progress.seconds
     return summary
   }
@@ -104,33 +99,20 @@ final class ImportRun<Target: ImportTarget> {
     summary.created += outcome.created
     summary.updated += outcome.updated
     summary.unchanged += outcome.unchanged
-    if !outcome.rejected.isEmpty {
-      for original in batch.originals {
-        if let reason = outcome.rejected[original.line] { try rejects.add(original, reason: reason) }
-      }
-    }
-    progress.update(rows: summary.rows + unreadableRows, bytes: input.consumedBytes)
+    try records.settle(batch.rows.map(\.line), rejected: outcome.rejected)
+    progress.update(rows: summary.rows + records.unreadableRows, bytes: records.consumedBytes)
   }
 
-  /// The next rows that can go in; those that cannot are in the reject file. Nil at the end.
+  /// The next rows that can go in. Nil at the end.
   private func nextBatch() throws -> Batch? {
     var batch = Batch()
     while !isAtEnd, batch.rows.count < batchRows, batch.bytes < ImportLimits.batchBytes {
-      guard let record = try input.next() else {
+      guard let (line, record, bytes) = try records.next() else {
         isAtEnd = true
         break
       }
-      do throws(RowFault) {
-        let row = try MappedRow(record, mapping)
-        batch.rows.append((record.line, try Target.record(row)))
-        summary.missingAmounts += row.missingAmounts
-      } catch {
-        try rejects.add(record, reason: error.reason)
-        unreadableRows += 1
-        continue
-      }
-      batch.originals.append(record)
-      batch.bytes += record.fields.reduce(0) { $0 + $1.count + 1 }
+      batch.rows.append((line, record))
+      batch.bytes += bytes
     }
     return batch.rows.isEmpty ? nil : batch
   }

@@ -18,14 +18,17 @@ struct ServiceDefinition: Sendable {
   /// Name of the program.
   var program: String { "mainstay-\(name)" }
 
-  /// Whom it calls: the gateway forwards to all, reporting follows the events of those that have some, customer keeps copies of
-  /// the partner service's products.
+  /// Those that know the partner service's products by its events.
+  static let productFollowers = [customer, agent, reporting]
+
+  /// Whom it calls: the gateway forwards to all, reporting follows the events of those that have some, customer and agent keep
+  /// copies of the partner service's products.
   private var upstreams: [ServiceDefinition] {
     switch name {
     case ServiceDefinition.gateway.name: ServiceDefinition.all.filter { $0.name != name }
     case ServiceDefinition.reporting.name:
       ServiceDefinition.all.filter { $0.name != name && $0.name != ServiceDefinition.gateway.name }
-    case ServiceDefinition.customer.name: [.partner]
+    case ServiceDefinition.customer.name, ServiceDefinition.agent.name: [.partner]
     default: []
     }
   }

@@ -9,10 +9,9 @@ struct CustomerEnvironment: UseCaseEnvironment {
   let database: any Database
   let clock: any Clock
   let random: any RandomSource
-  let nameRows = NameRowNumbers()
-
   /// What is known here of the products that are sold.
-  var products: ProductCopies { ProductCopies(database: database) }
+  let products: ProductCopies
+  let nameRows = NameRowNumbers()
 }
 
 /// Numbers for the rows of the name index, each larger than all before, which the index writes fastest. They follow the clock,

@@ -4,29 +4,25 @@ import Protobuf
 import UseCases
 
 /// A message that the catalogue keeps: a partner or a product.
-protocol CatalogueMessage: Message {
-  associatedtype IDKind: IdentifierKind
+protocol CatalogueMessage: RecordMessage {
   /// Its table.
   static var table: String { get }
   /// What people call one.
   static var noun: String { get }
 
   var code: String { get }
-  var etag: String { get set }
-  var createTime: GoogleTimestamp? { get set }
-  var updateTime: GoogleTimestamp? { get set }
-  /// Its id as text; empty in what is stored.
-  var identifier: String { get set }
   /// The event that it was created, or changed from what it was.
   func event(from previous: Self?) throws -> (type: String, payload: [UInt8])
 }
 
 extension Partner: CatalogueMessage {
-  typealias IDKind = PartnerIDKind
+  /// What its id names.
+  public typealias IDKind = PartnerIDKind
   static var table: String { "partner" }
   static var noun: String { "partner" }
 
-  var identifier: String {
+  /// Its id as text; empty in what is stored.
+  public var identifier: String {
     get { partnerID }
     set { partnerID = newValue }
   }
@@ -37,11 +33,13 @@ extension Partner: CatalogueMessage {
 }
 
 extension Product: CatalogueMessage {
-  typealias IDKind = ProductIDKind
+  /// What its id names.
+  public typealias IDKind = ProductIDKind
   static var table: String { "product" }
   static var noun: String { "product" }
 
-  var identifier: String {
+  /// Its id as text; empty in what is stored.
+  public var identifier: String {
     get { productID }
     set { productID = newValue }
   }

@@ -51,7 +51,7 @@ extension Catalogue {
   ) async throws -> (items: [Content], nextPageToken: String) {
     let page = try PageRequest(size: size, token: token, standard: 50, maximum: 1_000, query: query)
     var place = try page.textPlace()
-    var found: [CatalogueRecord<Content>] = []
+    var found: [StoredRecord<Content>] = []
     var examined = 0
     var isExhausted = false
     while found.count <= page.size, !isExhausted, examined < Self.maximumExamined {

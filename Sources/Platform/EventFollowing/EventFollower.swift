@@ -19,13 +19,24 @@ public final class EventFollower: Sendable {
     public var isCaughtUp = false
     /// When that was so last; nil if never.
     public var caughtUpTime: Timestamp?
+    /// Attempts that failed since events came last.
+    public var failures = 0
   }
 
   private struct State {
     var status = Status()
     var stream: ResponseReader<SubscribeResponse>?
     var restarts = 0
+    /// What the last attempt failed with, as it was told.
+    var failure: StatusCode?
+    /// Types of events of which it was told that they are skipped.
+    var skippedTypes: Set<String> = []
   }
+
+  /// Types of skipped events that are told one by one; further ones are only kept by the sink.
+  static let maximumSkippedTypes = 64
+  /// Pause between two looks whether all was applied.
+  private static let look = Duration.milliseconds(10)
 
   private let channel: any RPCCore.Channel
   private let sink: any EventSink
@@ -55,10 +66,22 @@ public final class EventFollower: Sendable {
     stream?.call.cancel()
   }
 
+  /// Returns when all that the other service had was applied for the first time, or after this time: a service that starts
+  /// while the other is away does its work with what it knew before. `sleep` as for `run`, which must run beside.
+  public func firstCatchUp(
+    within patience: Duration, sleep: @Sendable (Duration) async throws -> Void
+  ) async throws {
+    var waited = Duration.zero
+    while status.caughtUpTime == nil, waited < patience {
+      try await sleep(EventFollower.look)
+      waited += EventFollower.look
+    }
+  }
+
   /// Until the task is cancelled; then throws `CancellationError`. Runs on the channel's event loop. `sleep` is that loop's and
-  /// must end early when cancelled; what a stream or the sink fails with goes to `onError` before it is tried again.
+  /// must end early when cancelled. `onNotice` is told when its state changes, not of each attempt.
   public func run(
-    sleep: @Sendable (Duration) async throws -> Void, onError: @Sendable (any Error) -> Void
+    sleep: @Sendable (Duration) async throws -> Void, onNotice: @Sendable (FollowerNotice) -> Void
   ) async throws {
     var pause = EventFollower.firstPause
     while true {
@@ -66,12 +89,12 @@ public final class EventFollower: Sendable {
       let restarts = state.withLock { $0.restarts }
       var hasProgressed = false
       do {
-        try await follow(&hasProgressed)
+        try await follow(&hasProgressed, onNotice)
       } catch {
         if Task.isCancelled { throw CancellationError() }
         leave()
         if state.withLock({ $0.restarts }) != restarts { continue }
-        await report(error, onError)
+        await report(error, onNotice)
       }
       leave()
       if hasProgressed { pause = EventFollower.firstPause }
@@ -81,7 +104,9 @@ public final class EventFollower: Sendable {
   }
 
   /// One stream, to its end.
-  private func follow(_ hasProgressed: inout Bool) async throws {
+  private func follow(
+    _ hasProgressed: inout Bool, _ onNotice: @Sendable (FollowerNotice) -> Void
+  ) async throws {
     let before = state.withLock { $0.restarts }
     let request = SubscribeRequest(resumeToken: try await sink.resumeToken(), types: types)
     let stream = try await EventServiceClient(channel: channel).subscribe(
@@ -93,8 +118,9 @@ public final class EventFollower: Sendable {
     // Asked to restart since the token was read: what comes would be of the place before.
     if isStale { return stream.call.cancel() }
     while let page = try await stream.next() {
-      try await sink.apply(page)
+      let skipped = try await sink.apply(page)
       hasProgressed = true
+      tell(skipped, onNotice)
       let now = clock.now()
       state.withLock { state in
         state.status.isConnected = true
@@ -113,10 +139,31 @@ public final class EventFollower: Sendable {
     }
   }
 
-  /// A refusal of the token is the sink's matter; all else is for the log.
-  private func report(_ error: any Error, _ onError: @Sendable (any Error) -> Void) async {
-    onError(error)
-    guard let refused = error as? RPCError, refused.code == .outOfRange else { return }
-    do { try await sink.startOver() } catch { onError(error) }
+  /// A refusal of the token is the sink's matter; all else is told once, until it is another failure or events come again.
+  private func report(_ error: any Error, _ onNotice: @Sendable (FollowerNotice) -> Void) async {
+    let code = RPCError(converting: error).code
+    let isNews = state.withLock { state in
+      state.status.failures += 1
+      defer { state.failure = code }
+      return state.failure != code
+    }
+    if isNews { onNotice(.interrupted(error)) }
+    guard code == .outOfRange else { return }
+    do { try await sink.startOver() } catch { onNotice(.interrupted(error)) }
+  }
+
+  /// Events have come: says so if they had not before, and which were skipped, once for each type.
+  private func tell(_ skipped: [Event], _ onNotice: @Sendable (FollowerNotice) -> Void) {
+    let (failures, news) = state.withLock { state -> (Int, [Event]) in
+      let failures = state.status.failures
+      (state.status.failures, state.failure) = (0, nil)
+      var news: [Event] = []
+      for event in skipped where state.skippedTypes.count < EventFollower.maximumSkippedTypes {
+        if state.skippedTypes.insert(event.type).inserted { news.append(event) }
+      }
+      return (failures, news)
+    }
+    if failures > 0 { onNotice(.resumed(failures: failures)) }
+    for event in news { onNotice(.skipped(event)) }
   }
 }

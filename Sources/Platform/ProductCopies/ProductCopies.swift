@@ -31,8 +31,9 @@ public struct ProductCopies: Sendable {
   }
 
   let database: any Database
+  let following = Following()
 
-  /// The copies in a database that has `migrations`.
+  /// The copies in a database that has `migrations`. A service has one value of them, which it hands on.
   public init(database: any Database) { self.database = database }
 
   /// Whether the product with this code is sold at all.
@@ -54,6 +55,12 @@ public struct ProductCopies: Sendable {
     let row = try await database.row(Statement("SELECT payload FROM product_copy WHERE code = ?", [.text(code)]))
     return try row.map { ProductFacts(copied: try Product(serialized: try $0.blob(0))) }
   }
+}
+
+/// A service that keeps copies of products in its own database.
+public protocol KeepsProductCopies {
+  /// The copies.
+  var products: ProductCopies { get }
 }
 
 extension ProductFacts {

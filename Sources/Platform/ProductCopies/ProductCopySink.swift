@@ -3,12 +3,19 @@ import Core
 import EventFollowing
 import RPCCore
 import Storage
+import Synchronization
 import UseCases
 
 extension ProductCopies {
   /// The tables of the copies, for the list of a service that keeps some.
   public static let migrations = [
-    Migration.keyed(component: "product_copies", version: 1, name: "copies of products", statements)
+    Migration.keyed(component: "product_copies", version: 1, name: "copies of products", statements),
+    Migration.keyed(component: "product_copies", version: 2, name: "events that cannot be read") { keyed in
+      // event is the mainstay.platform.v1.Event as it came, for a program that can read it.
+      [
+        "CREATE TABLE product_copy_unreadable (event_id TEXT NOT NULL PRIMARY KEY, event BLOB NOT NULL) \(keyed)"
+      ]
+    },
   ]
 
   private static func statements(_ keyed: String) -> [String] {
@@ -23,10 +30,18 @@ extension ProductCopies {
     ]
   }
 
-  /// What keeps the copies right as long as it runs: follows the partner service behind a channel.
+  /// What keeps the copies right as long as it runs: follows the partner service behind a channel. `status` tells of the last
+  /// one.
   public func follower(_ channel: any RPCCore.Channel, clock: any Clock) -> EventFollower {
-    EventFollower(channel: channel, sink: self, types: [ProductChanged.fullName], clock: clock)
+    let follower = EventFollower(channel: channel, sink: self, types: [ProductChanged.fullName], clock: clock)
+    following.follower.withLock { $0 = follower }
+    return follower
   }
+}
+
+/// Who keeps the copies right, shared by the values that stand for them.
+final class Following: Sendable {
+  let follower = Mutex<EventFollower?>(nil)
 }
 
 extension ProductCopies: EventSink {
@@ -39,13 +54,18 @@ extension ProductCopies: EventSink {
   }
 
   /// Takes over the newest facts of each product, and the place, in one batch. What is not newer than its copy is left out, so
-  /// that an event that comes twice counts once.
-  public func apply(_ page: SubscribeResponse) async throws {
+  /// that an event that comes twice counts once. An event that cannot be read is kept; the copy that it is about stays as it
+  /// was.
+  public func apply(_ page: SubscribeResponse) async throws -> [Event] {
     let token = try await resumeToken()
     var newest: [String: (version: Int64, product: Product)] = [:]
+    var unreadable: [Event] = []
     for event in page.events where event.type == ProductChanged.fullName {
-      guard let payload = event.payload, let product = try ProductChanged(serialized: payload.value).product else {
-        throw RPCError.damaged("event \(event.eventID)")
+      guard let payload = event.payload, let product = try? ProductChanged(serialized: payload.value).product,
+        !product.code.isEmpty
+      else {
+        unreadable.append(event)
+        continue
       }
       if event.aggregateVersion > newest[product.code]?.version ?? 0 {
         newest[product.code] = (event.aggregateVersion, product)
@@ -67,10 +87,17 @@ extension ProductCopies: EventSink {
           WHERE product_copy.version < excluded.version
           """, [.text(code), .integer(version), .blob(try product.serialized())]))
     }
+    for event in unreadable {
+      batch.statements.append(
+        Statement(
+          "INSERT INTO product_copy_unreadable (event_id, event) VALUES (?, ?) ON CONFLICT DO NOTHING",
+          [.text(event.eventID), .blob(try event.serialized())]))
+    }
     // What was not told again after a new beginning is no product any more.
     if page.caughtUp { batch.statements.append(Statement("DELETE FROM product_copy WHERE version = 0")) }
-    if batch.statements.count == 1, page.resumeToken == token { return }
+    if batch.statements.count == 1, page.resumeToken == token { return [] }
     try await database.commit(batch, lane: .interactive)
+    return unreadable
   }
 
   /// Begins anew. The copies stay until then: a withdrawn product is not to come back on sale in between.

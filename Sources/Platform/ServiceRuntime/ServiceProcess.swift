@@ -18,6 +18,8 @@ public struct ServiceApplication: Sendable {
   public var serving: Serving
   /// Loops that run as long as the process does. One that throws ends the process.
   public var background: [@Sendable () async throws -> Void]
+  /// Returns when the process may say that it is healthy; runs beside the loops and is cancelled at the end.
+  public var ready: @Sendable () async throws -> Void = {}
   /// Called last, when nothing runs any more.
   public var close: @Sendable () -> Void
 
@@ -112,10 +114,16 @@ public enum ServiceProcess {
     let server = try await Server(
       .init(host: address.host, port: address.port, tls: tls), acceptor: acceptor, group: environment.group)
     let background = startBackground(application, environment)
-    health.isServing = true
-    logger.info("serving", metadata: ["address": "\(server.host):\(server.port)"])
+    let ready = application.ready
+    let opening = environment.group.first.spawn {
+      guard (try? await ready()) != nil, !Task.isCancelled else { return }
+      health.isServing = true
+      logger.info("serving", metadata: ["address": "\(server.host):\(server.port)"])
+    }
     let signal = await signals.next()
     logger.info("stopping", metadata: ["signal": "\(signal)"])
+    opening.cancel()
+    await opening.value
     health.isServing = false
     await server.shutdown(grace: .seconds(grace))
     for task in background { task.cancel() }

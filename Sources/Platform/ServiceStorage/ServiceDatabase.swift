@@ -25,19 +25,19 @@ public enum ServiceDatabase {
 
 extension ServiceProcess {
   /// Runs the program mainstay-NAME that is this service on its database; never returns. `keys` are its own settings, and
-  /// `beside` gives further loops that run as long as the service does, on the first event loop.
+  /// `beside` gives what runs beside it.
   public static func run<Service: DatabaseService>(
     _ name: String, _ service: Service.Type, keys: [ConfigurationKey] = [],
-    beside: @escaping @Sendable (ServiceEnvironment, any Database) throws -> [@Sendable () async throws -> Void] = {
-      _, _ in []
-    }
+    beside: @escaping @Sendable (ServiceEnvironment, Service) throws -> Beside = { _, _ in Beside() }
   ) async -> Never {
     await run(name, keys: [ServiceDatabase.key] + keys) { environment in
       let database = try await ServiceDatabase.open(environment, migrations: Service.migrations)
       let service = try await Service(
         database: database, clock: environment.clock, random: environment.random, replica: "mainstay-\(name)")
       var application = environment.application(service, on: database)
-      application.background += try beside(environment, database)
+      let beside = try beside(environment, service)
+      application.background += beside.loops
+      application.ready = beside.ready
       return application
     }
   }

@@ -49,6 +49,22 @@ public struct PolicyFact: Hashable, Sendable {
   /// Whether the contract has ended.
   public var hasEnded: Bool { outcome != .inForce }
 
+  /// The policy as it stood at the end of a day, as far as days tell: nil if it was issued later; in force if it ended later, or
+  /// had not stood so long by then as is known of it. What was recorded since about the time until then counts.
+  public func asOf(_ day: CivilDate) -> PolicyFact? {
+    guard issueDate <= day else { return nil }
+    var fact = self
+    let longest = PolicyDuration(from: issueDate, to: day).micromonths
+    let isLater = endDate.map { $0 > day } ?? (exactMicromonths ?? 0 > longest)
+    if hasEnded, isLater {
+      (fact.outcome, fact.endDate, fact.exactMicromonths) = (.inForce, nil, nil)
+    } else if let exactMicromonths, exactMicromonths > longest {
+      fact.exactMicromonths = longest
+    }
+    fact.observedUntil = min(observedUntil ?? day, day)
+    return fact
+  }
+
   /// How long it stood, or has been seen to stand; nil if it ended on a day that nobody knows, or is observed only to a day
   /// before its issue.
   public func duration(today: CivilDate) -> PolicyDuration? {

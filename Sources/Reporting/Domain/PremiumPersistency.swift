@@ -66,12 +66,12 @@ public struct PremiumPersistency: Sendable {
     guard policy.frequency != .single, let first = cohortPremium(policy, premiums) else { return }
     let perYear = policy.frequency?.instalmentsPerYear ?? 1
     for (index, month) in months.enumerated() {
-      let dueDate = policy.issueDate.addingMonths(month - 1)
+      let measuredPremiums = premiums.filter { Self.month(of: $0, policy) == month }
+      // The grace of the last of them: a measure that is taken before would change with what comes in later.
+      let dueDate = measuredPremiums.map(\.dueDate).reduce(policy.issueDate.addingMonths(month - 1), max)
       let measured = CivilDate(daysSinceEpoch: dueDate.daysSinceEpoch + rules.graceDays)
       guard measured <= min(policy.observedUntil ?? today, today), !hasDied(policy, by: measured) else { continue }
-      let received = premiums.filter { Self.month(of: $0, policy) == month }.reduce(Int64(0)) {
-        clamped($0, plus: paid($1))
-      }
+      let received = measuredPremiums.reduce(Int64(0)) { clamped($0, plus: paid($1)) }
       shares[index].add(part: yearly(received, perYear), whole: yearly(first, perYear))
       policies[index] += 1
     }

@@ -17,16 +17,18 @@ enum EventFacts {
   /// The effect in one generation of the facts.
   static func effect(of event: Event, generation: Int64) -> Effect {
     let payload = event.payload?.value ?? []
+    let place = FactPlace(generation: generation, version: event.aggregateVersion)
     do {
       switch event.type {
-      case PolicyChanged.fullName: return .rows(policy(try PolicyChanged(serialized: payload).policy, generation))
-      case PremiumChanged.fullName: return .rows(premium(try PremiumChanged(serialized: payload).premium, generation))
-      case PartyChanged.fullName: return .rows(party(try PartyChanged(serialized: payload), generation))
-      case AgentChanged.fullName: return .rows(agent(try AgentChanged(serialized: payload).agent, generation))
-      case BranchChanged.fullName: return .rows(branch(try BranchChanged(serialized: payload).branch, generation))
-      case PartnerChanged.fullName: return .rows(partner(try PartnerChanged(serialized: payload).partner, generation))
-      case ProductChanged.fullName: return .rows(product(try ProductChanged(serialized: payload).product, generation))
-      case TeamChanged.fullName, ActivityRecorded.fullName: return .rows([])
+      case PolicyChanged.fullName: return .rows(policy(try PolicyChanged(serialized: payload).policy, place))
+      case PremiumChanged.fullName: return .rows(premium(try PremiumChanged(serialized: payload).premium, place))
+      case PartyChanged.fullName: return .rows(party(try PartyChanged(serialized: payload), place))
+      case AgentChanged.fullName: return .rows(agent(try AgentChanged(serialized: payload).agent, place))
+      case BranchChanged.fullName: return .rows(branch(try BranchChanged(serialized: payload).branch, place))
+      case PartnerChanged.fullName: return .rows(partner(try PartnerChanged(serialized: payload).partner, place))
+      case ProductChanged.fullName: return .rows(product(try ProductChanged(serialized: payload).product, place))
+      case TeamChanged.fullName: return .rows(team(try TeamChanged(serialized: payload).team, place))
+      case ActivityRecorded.fullName: return .rows([])
       default: return .unknown
       }
     } catch {
@@ -34,11 +36,11 @@ enum EventFacts {
     }
   }
 
-  private static func policy(_ policy: Policy?, _ generation: Int64) -> [Statement] {
+  private static func policy(_ policy: Policy?, _ place: FactPlace) -> [Statement] {
     guard let policy, let issued = days(policy.issueDate) else { return [] }
     return [
       FactTable.policy.upsert(
-        generation,
+        place,
         [
           .text(policy.policyID), .text(policy.source), .text(policy.policyholderPartyID), .text(policy.productCode),
           .integer(Int64(policy.channel.rawValue)), .text(policy.partnerID), .text(policy.branchID),
@@ -51,11 +53,11 @@ enum EventFacts {
     ]
   }
 
-  private static func premium(_ premium: PremiumInstalment?, _ generation: Int64) -> [Statement] {
+  private static func premium(_ premium: PremiumInstalment?, _ place: FactPlace) -> [Statement] {
     guard let premium, let dueDate = days(premium.dueDate), let due = premium.due else { return [] }
     return [
       FactTable.premium.upsert(
-        generation,
+        place,
         [
           .text(premium.policyID), .integer(dueDate), .integer(due.minorUnits), .text(due.currencyCode),
           .optional(days(premium.receivedDate)), .integer(premium.received?.minorUnits ?? 0),
@@ -64,41 +66,46 @@ enum EventFacts {
     ]
   }
 
-  private static func party(_ party: PartyChanged, _ generation: Int64) -> [Statement] {
-    [FactTable.party.upsert(generation, [.text(party.partyID), .text(party.source), .text(party.customerID)])]
+  private static func party(_ party: PartyChanged, _ place: FactPlace) -> [Statement] {
+    [FactTable.party.upsert(place, [.text(party.partyID), .text(party.source), .text(party.customerID)])]
   }
 
-  private static func agent(_ agent: Agent?, _ generation: Int64) -> [Statement] {
+  private static func agent(_ agent: Agent?, _ place: FactPlace) -> [Statement] {
     guard let agent else { return [] }
     return [
       FactTable.agent.upsert(
-        generation,
+        place,
         [
-          .text(agent.agentID), .text(agent.code), .text(agent.name), .text(agent.branchID),
+          .text(agent.agentID), .text(agent.code), .text(agent.name), .text(agent.branchID), .text(agent.teamID),
           .integer(Int64(agent.state.rawValue)),
         ])
     ]
   }
 
-  private static func branch(_ branch: Branch?, _ generation: Int64) -> [Statement] {
+  private static func branch(_ branch: Branch?, _ place: FactPlace) -> [Statement] {
     guard let branch else { return [] }
-    return [FactTable.branch.upsert(generation, [.text(branch.branchID), .text(branch.code), .text(branch.name)])]
+    return [FactTable.branch.upsert(place, [.text(branch.branchID), .text(branch.code), .text(branch.name)])]
   }
 
-  private static func partner(_ partner: Partner?, _ generation: Int64) -> [Statement] {
+  private static func team(_ team: Team?, _ place: FactPlace) -> [Statement] {
+    guard let team else { return [] }
+    return [FactTable.team.upsert(place, [.text(team.teamID), .text(team.branchID), .text(team.name)])]
+  }
+
+  private static func partner(_ partner: Partner?, _ place: FactPlace) -> [Statement] {
     guard let partner else { return [] }
     return [
       FactTable.partner.upsert(
-        generation,
+        place,
         [.text(partner.partnerID), .text(partner.code), .text(partner.name), .integer(Int64(partner.kind.rawValue))])
     ]
   }
 
-  private static func product(_ product: Product?, _ generation: Int64) -> [Statement] {
+  private static func product(_ product: Product?, _ place: FactPlace) -> [Statement] {
     guard let product else { return [] }
     return [
       FactTable.product.upsert(
-        generation,
+        place,
         [
           .text(product.productID), .text(product.code), .text(product.name), .integer(Int64(product.line.rawValue)),
           .integer(Int64(product.state.rawValue)),

@@ -28,22 +28,28 @@ struct FactSink: EventSink {
     return generation.token
   }
 
-  func apply(_ page: SubscribeResponse) async throws {
+  func apply(_ page: SubscribeResponse) async throws -> [Event] {
     let old = place.value.withLock { $0 }
+    // A page that ends where this stands has been applied: it is told a second time.
+    let events = page.resumeToken == old.token ? [] : page.events
     var statements: [Statement] = []
-    for event in page.events {
+    var skipped: [Event] = []
+    for event in events {
       switch EventFacts.effect(of: event, generation: old.number) {
       case .rows(let rows): statements += rows
-      case .unknown: statements.append(try unknown(event))
+      case .unknown:
+        skipped.append(event)
+        statements.append(try unknown(event))
       }
     }
     var new = old
     new.token = page.resumeToken
-    new.applied += Int64(page.events.count)
-    new.lastRecorded = max(new.lastRecorded, page.events.compactMap(\.recordedTime).map(\.microseconds).max() ?? 0)
+    new.applied += Int64(events.count)
+    new.lastRecorded = max(new.lastRecorded, events.compactMap(\.recordedTime).map(\.microseconds).max() ?? 0)
     if new != old { try await database.commit(Batch(statements + [advance(from: old, to: new)]), lane: .bulk) }
     place.value.withLock { $0 = new }
     if page.caughtUp, new.isBuilding { try await changeOver(to: new) }
+    return skipped
   }
 
   func startOver() async throws {

@@ -13,18 +13,19 @@ struct FactTable: Sendable {
   init(_ name: String, keys: [String], values: [String]) {
     self.name = name
     key = keys.first ?? "generation"
-    columns = ["generation"] + keys + values
+    columns = ["generation"] + keys + values + ["version"]
     let marks = columns.map { _ in "?" }.joined(separator: ", ")
-    let changes = values.map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
+    let changes = (values + ["version"]).map { "\($0) = excluded.\($0)" }.joined(separator: ", ")
     upsertion = """
       INSERT INTO \(name) (\(columns.joined(separator: ", "))) VALUES (\(marks))
       ON CONFLICT (\((["generation"] + keys).joined(separator: ", "))) DO UPDATE SET \(changes)
+      WHERE excluded.version > \(name).version
       """
   }
 
-  /// Writes a row over what is there of it; values in the order of `columns`, without the generation.
-  func upsert(_ generation: Int64, _ values: [SQLValue]) -> Statement {
-    Statement(upsertion, [.integer(generation)] + values)
+  /// Writes a row over what is there of it, if that is older; values in the order of `columns`, without generation and version.
+  func upsert(_ place: FactPlace, _ values: [SQLValue]) -> Statement {
+    Statement(upsertion, [.integer(place.generation)] + values + [.integer(place.version)])
   }
 
   static let policy = FactTable(
@@ -37,17 +38,25 @@ struct FactTable: Sendable {
     "premium", keys: ["policy_id", "due_date"],
     values: ["due", "currency", "received_date", "received", "automatic_loan"])
   static let party = FactTable("party", keys: ["party_id"], values: ["source", "customer_id"])
-  static let agent = FactTable("agent", keys: ["agent_id"], values: ["code", "name", "branch_id", "state"])
+  static let agent = FactTable(
+    "agent", keys: ["agent_id"], values: ["code", "name", "branch_id", "team_id", "state"])
+  static let team = FactTable("team", keys: ["team_id"], values: ["branch_id", "name"])
   static let branch = FactTable("branch", keys: ["branch_id"], values: ["code", "name"])
   static let partner = FactTable("partner", keys: ["partner_id"], values: ["code", "name", "kind"])
   static let product = FactTable("product", keys: ["product_id"], values: ["code", "name", "line", "state"])
+}
+
+/// Where a fact belongs: which generation of the facts, and which version of what it is about.
+struct FactPlace: Sendable {
+  let generation: Int64
+  let version: Int64
 }
 
 /// A service whose events are followed.
 public enum FollowedService: String, CaseIterable, Sendable {
   /// Parties, policies and premiums.
   case customer
-  /// Agents and branches.
+  /// Agents, branches and teams.
   case agent
   /// Partners and products.
   case partner
@@ -56,7 +65,7 @@ public enum FollowedService: String, CaseIterable, Sendable {
   var tables: [FactTable] {
     switch self {
     case .customer: [.policy, .premium, .party]
-    case .agent: [.agent, .branch]
+    case .agent: [.agent, .branch, .team]
     case .partner: [.partner, .product]
     }
   }

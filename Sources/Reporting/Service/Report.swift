@@ -23,7 +23,8 @@ enum ReportCatalogue {
 
   static let descriptions = [
     ReportDescription(
-      name: "kpi", summary: "Customers, policies and premium, and how they relate.", dimensions: dimensions),
+      name: "kpi", summary: "Customers, policies and premium, and how they relate.", dimensions: dimensions,
+      figures: KeyFigureReport.definitions),
     ReportDescription(
       name: "persistency", summary: "Share of policies or premium that is kept to month m.", dimensions: dimensions),
     ReportDescription(
@@ -34,7 +35,7 @@ enum ReportCatalogue {
 
   /// The report that a request names; NOT_FOUND if there is none, INVALID_ARGUMENT for a parameter that it does not have.
   static func report(
-    _ request: RunReportRequest, _ parameters: ReportParameters, rules: ReportingRules
+    _ request: RunReportRequest, _ parameters: ReportParameters, rules: ReportingRules, customers: Int64?
   ) throws -> any Report {
     var faults = ViolationList()
     func refuse(_ isGiven: Bool, _ field: String) {
@@ -48,7 +49,7 @@ enum ReportCatalogue {
     if request.name != "survival", request.name != "persistency" { refuse(!request.months.isEmpty, "months") }
     let report: any Report
     switch request.name {
-    case "kpi": report = KeyFigureReport()
+    case "kpi": report = KeyFigureReport(customers: customers)
     case "persistency":
       let months = parameters.months.isEmpty ? [13, 25, 37, 49, 61] : parameters.months
       report =

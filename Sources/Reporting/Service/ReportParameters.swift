@@ -17,9 +17,13 @@ struct ReportParameters: Sendable {
   let basis: ReportBasis
   let event: SurvivalEvent
   let issued: ClosedRange<CivilDate>
+  /// The day at whose end things are looked at.
+  let asOf: CivilDate
+  /// Whether all customers can be counted: they are known as of today, and have neither month of issue nor dimension.
+  let countsCustomers: Bool
 
   /// Reads a request; INVALID_ARGUMENT with every bad field.
-  init(_ request: RunReportRequest) throws {
+  init(_ request: RunReportRequest, today: CivilDate) throws {
     var faults = ViolationList()
     if !request.source.isEmpty { SourceReference.check(source: request.source, "source", into: &faults) }
     func check(_ isKnown: Bool, _ path: String) {
@@ -43,8 +47,13 @@ struct ReportParameters: Sendable {
     }
     let first = Self.month(request.fromIssueMonth, "from_issue_month", CivilDate(daysSinceEpoch: -.max / 2), &faults)
     let last = Self.month(request.toIssueMonth, "to_issue_month", CivilDate(daysSinceEpoch: .max / 2), &faults)
+    let asOf = CivilDate.read(request.asOfDate, "as_of_date", faults: &faults) ?? today
+    if asOf > today { faults.add("as_of_date", "lies in the future") }
     if first > last { faults.add("to_issue_month", "lies before from_issue_month") }
     try faults.throwIfAny()
+    self.asOf = asOf
+    countsCustomers =
+      asOf == today && request.by == .unspecified && request.fromIssueMonth == nil && request.toIssueMonth == nil
     (source, dimension, self.months) = (request.source, request.by, months)
     form = request.form == .unspecified ? .survival : request.form
     basis = request.basis == .unspecified ? .count : request.basis

@@ -20,9 +20,10 @@ struct ReportingEndpoint: ReportingServiceHandler {
 
   func runReport(_ request: RunReportRequest, _ context: ServerContext) async throws -> RunReportResponse {
     let lags = try await lags()
-    let table = try await ReportRun(database: database, rules: rules).table(
+    var reply = try await ReportRun(database: database, rules: rules).run(
       request, today: CivilDate.inShanghai(at: clock.now()))
-    return RunReportResponse(columns: table.columns, rows: table.rows, lags: lags)
+    reply.lags = lags
+    return reply
   }
 
   func rebuildReports(

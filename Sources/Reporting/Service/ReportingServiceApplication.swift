@@ -1,6 +1,7 @@
 import API
 import Core
 import EventFollowing
+import ProductCopies
 import ReportingDomain
 import RPCCore
 import Storage
@@ -29,18 +30,29 @@ public struct ReportingServiceApplication: Sendable {
       database: database, clock: clock, rules: rules, sources: sources, changeover: changeover)
   }
 
-  /// ReportingService.
-  public var methodBindings: [MethodBinding] { endpoint.methodBindings }
+  /// ReportingService and ProductCopyService.
+  public var methodBindings: [MethodBinding] {
+    let products = ProductFactKnowledge(
+      database: endpoint.database, source: endpoint.sources.first { $0.service == .partner })
+    return endpoint.methodBindings + ProductCopyEndpoint(products).methodBindings
+  }
+
+  /// Returns when withdrawals of products that happened while the service was down are here, or after this time.
+  public func ready(within patience: Duration, sleep: @Sendable (Duration) async throws -> Void) async throws {
+    let partner = endpoint.sources.first { $0.service == .partner }
+    try await partner?.follower.firstCatchUp(within: patience, sleep: sleep)
+  }
 
   /// What must run beside the calls as long as the service does, each in a task of its own on the channels' event loop that is
   /// cancelled at the end. `sleep` is the event loop's and must end early when cancelled; errors that the loops survive go to
-  /// `onError`.
+  /// `onError`, and what a follower tells to `onNotice`.
   public func background(
-    sleep: @escaping @Sendable (Duration) async throws -> Void, onError: @escaping @Sendable (any Error) -> Void
+    sleep: @escaping @Sendable (Duration) async throws -> Void, onError: @escaping @Sendable (any Error) -> Void,
+    onNotice: @escaping @Sendable (FollowedService, FollowerNotice) -> Void
   ) -> [@Sendable () async throws -> Void] {
     endpoint.sources.flatMap { source -> [@Sendable () async throws -> Void] in
       [
-        { try await source.follower.run(sleep: sleep, onError: onError) },
+        { try await source.follower.run(sleep: sleep) { onNotice(source.service, $0) } },
         { try await source.sink.removeForgotten(onError: onError) },
       ]
     }

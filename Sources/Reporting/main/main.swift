@@ -23,8 +23,9 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
   let database = try await ServiceDatabase.open(environment, migrations: ReportingServiceApplication.migrations)
   let service = ReportingServiceApplication(
     database: database, upstreams: upstreams, clock: environment.clock, rules: rules)
-  let background = service.background(
-    sleep: environment.sleep,
-    onError: { environment.logger.warning("following events broke off and goes on", metadata: ["cause": "\($0)"]) })
-  return ServiceApplication(.methods(service.methodBindings), background: background) { database.close() }
+  let (sleep, onError) = (environment.sleep, environment.onLoopError)
+  let background = service.background(sleep: sleep, onError: onError) { environment.onNotice(of: $0.rawValue)($1) }
+  var application = ServiceApplication(.methods(service.methodBindings), background: background) { database.close() }
+  application.ready = { try await service.ready(within: ServiceEnvironment.catchUpPatience, sleep: sleep) }
+  return application
 }

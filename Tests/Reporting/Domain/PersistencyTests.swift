@@ -68,6 +68,59 @@ private let today = day("2026-06-30")
     #expect(figure.unknown == 0)
   }
 
+  @Test func aCohortThatIsTooYoungHasNoFigureYet() {
+    var figure = SurvivalPersistency(months: [1, 13])
+    for (outcome, end) in [(.inForce, nil), (.ended(.surrender), "2026-04-01")] as [(PolicyFact.Outcome, String?)] {
+      figure.add(
+        PolicyFact(policyID: "p", outcome: outcome, issueDate: day("2026-02-01"), endDate: end.map(day)), weight: 1,
+        today: today)
+    }
+    #expect(figure.shares == [Share(part: 2, whole: 2), Share()])
+    #expect(figure.shares.last?.decimal() == nil)
+    // On the day on which month 13 has come it has one.
+    var later = SurvivalPersistency(months: [13])
+    later.add(
+      PolicyFact(
+        policyID: "p", outcome: .ended(.surrender), issueDate: day("2025-05-30"), endDate: day("2025-09-01")),
+      weight: 1, today: day("2026-06-29"))
+    #expect(later.shares == [Share()])
+    later.add(
+      PolicyFact(
+        policyID: "p", outcome: .ended(.surrender), issueDate: day("2025-05-30"), endDate: day("2025-09-01")),
+      weight: 1, today: today)
+    #expect(later.shares == [Share(part: 0, whole: 1)])
+  }
+
+  @Test func whatASourceToldUpToADayIsNotJudgedBeyondIt() {
+    var figure = SurvivalPersistency(months: [12, 13])
+    figure.add(
+      PolicyFact(
+        policyID: "p", outcome: .ended(.surrender), issueDate: day("2024-05-30"), endDate: day("2024-09-01"),
+        observedUntil: day("2025-05-30")), weight: 1, today: today)
+    #expect(figure.shares == [Share(part: 0, whole: 1), Share()])
+  }
+
+  @Test func aPolicyStandsAsItStoodOnADay() throws {
+    var fact = PolicyFact(
+      policyID: "p", outcome: .ended(.surrender), issueDate: day("2024-01-31"), endDate: day("2025-01-31"))
+    #expect(fact.asOf(day("2024-01-30")) == nil)
+    let before = try #require(fact.asOf(day("2025-01-30")))
+    #expect(before.outcome == .inForce && before.endDate == nil)
+    let duration = try #require(before.duration(today: today))
+    #expect(duration < PolicyDuration(months: 12) && duration > PolicyDuration(months: 11))
+    #expect(fact.asOf(day("2025-01-31"))?.duration(today: today) == PolicyDuration(months: 12))
+    // Where only the time that it stood is known, that tells.
+    (fact.endDate, fact.exactMicromonths) = (nil, 12_500_000)
+    #expect(fact.asOf(day("2025-01-31"))?.outcome == .inForce)
+    #expect(fact.asOf(day("2025-01-31"))?.duration(today: today) == PolicyDuration(months: 12))
+    #expect(fact.asOf(day("2025-03-31"))?.outcome == .ended(.surrender))
+    #expect(fact.asOf(day("2025-03-31"))?.duration(today: today)?.micromonths == 12_500_000)
+    // What a source saw last stays so.
+    let seen = PolicyFact(
+      policyID: "p", outcome: .inForce, issueDate: day("2024-01-31"), observedUntil: day("2024-07-31"))
+    #expect(seen.asOf(today)?.duration(today: today) == PolicyDuration(months: 6))
+  }
+
   @Test func eventsComeBeforeTheEndOfObservation() {
     var curve = SurvivalCurve(event: .surrender)
     for fact in [
@@ -132,6 +185,15 @@ private let today = day("2026-06-30")
     #expect(figure.shares.first?.decimal() == "0.400000")
     #expect(figure.policies == [5, 0])
     #expect(figure.shares.last?.decimal() == nil)
+  }
+
+  @Test func aMeasureWaitsForTheGraceOfTheLastInstalmentOfTheMonth() {
+    let premiums = [paid("2025-03-10", 100, on: "2025-03-10"), paid("2026-04-01", 100, on: "2026-05-30")]
+    for (asOf, expected) in [("2026-05-30", Share()), ("2026-05-31", Share(part: 10_000, whole: 10_000))] {
+      var figure = PremiumPersistency(months: [13], rules: ReportingRules())
+      figure.add(policy(), premiums: premiums, today: day(asOf))
+      #expect(figure.shares == [expected])
+    }
   }
 
   @Test func aDeathAfterTheMeasureCountsAsItStoodThen() {

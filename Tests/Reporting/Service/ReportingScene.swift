@@ -1,8 +1,10 @@
 import API
+import AgentService
 import Core
 import CustomerService
 import Logging
 import MainstayTesting
+import PartnerService
 import ReportingDomain
 import ReportingService
 import RPCCore
@@ -40,36 +42,83 @@ final class Running: Sendable {
   }
 }
 
-/// Customer and reporting service over real sockets with mutual TLS, on files.
+/// An event service that tells everything of another twice, as one may that lost track of what it has sent.
+private struct StutteringEvents: EventServiceHandler {
+  let channel: ClientChannel
+
+  func subscribe(
+    _ request: SubscribeRequest, _ responses: ResponseWriter<SubscribeResponse>, _ context: ServerContext
+  ) async throws {
+    let pages = try await EventServiceClient(channel: channel).subscribe(request)
+    defer { pages.call.cancel() }
+    responses.sendHeaders()
+    while let page = try await pages.next() {
+      for _ in 0..<2 { try await responses.write(page) }
+    }
+  }
+}
+
+/// The reporting service and those it follows over real sockets with mutual TLS, on files.
 final class ReportingScene: Sendable {
   let authority: TestAuthority
   let group: EventLoopGroup
   let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   private let folder: TemporaryFolder
 
-  init() throws {
+  init(loops: Int = 2) throws {
     authority = try TestAuthority()
-    group = try EventLoopGroup(count: 2)
+    group = try EventLoopGroup(count: loops)
     folder = try TemporaryFolder()
   }
 
   /// The customer service on a file of this name.
   func customer(_ file: String = "customer.db") async throws -> Running {
+    try await service("customer", CustomerServiceApplication.self, file)
+  }
+
+  /// The agent service.
+  func agent() async throws -> Running { try await service("agent", AgentServiceApplication.self, "agent.db") }
+
+  /// The partner service.
+  func partner() async throws -> Running { try await service("partner", PartnerServiceApplication.self, "partner.db") }
+
+  private func service<Service: DatabaseService>(
+    _ name: String, _ type: Service.Type, _ file: String
+  ) async throws -> Running {
     let database = try SQLiteDatabase(path: folder.file(file), clock: SystemClock())
-    try await database.migrate(CustomerServiceApplication.migrations)
-    let service = try await CustomerServiceApplication(
-      database: database, clock: SystemClock(), random: SystemRandom(), replica: file)
-    return try await Running("customer", database, service.methodBindings, background(service.background), self)
+    try await database.migrate(Service.migrations)
+    let service = try await Service(database: database, clock: SystemClock(), random: SystemRandom(), replica: file)
+    return try await Running(name, database, service.methodBindings, background(service.background), self)
   }
 
   /// The reporting service, following a customer service.
   func reporting(following customer: Running) async throws -> Running {
-    let database = try SQLiteDatabase(path: folder.file("reporting.db"), clock: SystemClock())
+    try await reporting(following: [.customer: customer])
+  }
+
+  /// The reporting service on a file of this name, following these.
+  func reporting(
+    following services: [FollowedService: Running], _ file: String = "reporting.db", clock: any Clock = SystemClock()
+  ) async throws -> Running {
+    let database = try SQLiteDatabase(path: folder.file(file), clock: SystemClock())
     try await database.migrate(ReportingServiceApplication.migrations)
-    let channel = try await channel(to: customer, as: "reporting", role: "service")
-    let service = ReportingServiceApplication(
-      database: database, upstreams: [.customer: channel], clock: SystemClock())
-    return try await Running("reporting", database, service.methodBindings, background(service.background), self)
+    var upstreams: [FollowedService: any RPCCore.Channel] = [:]
+    for (name, service) in services {
+      upstreams[name] = try await channel(to: service, as: "reporting", role: "service")
+    }
+    let service = ReportingServiceApplication(database: database, upstreams: upstreams, clock: clock)
+    let loop = group.first
+    let background = service.background(
+      sleep: { try await loop.sleep(for: $0) }, onError: { _ in }, onNotice: { _, _ in })
+    return try await Running("reporting", database, service.methodBindings, background, self)
+  }
+
+  /// A stand-in for a service that tells its events twice. Only with one event loop, which both ends share.
+  func stuttering(_ service: Running) async throws -> Running {
+    let channel = try await channel(to: service, as: "reporting", role: "service")
+    let events = StutteringEvents(channel: channel)
+    let database = try SQLiteDatabase(path: folder.file("stutter-\(service.server.port).db"), clock: SystemClock())
+    return try await Running("stutter", database, events.methodBindings, [], self)
   }
 
   private func background(
@@ -125,24 +174,26 @@ final class ReportingScene: Sendable {
     }
   }
 
-  /// Waits until the reporting service has applied so many events and nothing is left.
-  func caughtUp(_ reporting: Running, events: Int64) async throws -> Bool {
+  /// Waits until the reporting service has applied so many events of a service and nothing is left.
+  func caughtUp(_ reporting: Running, _ service: FollowedService = .customer, events: Int64) async throws -> Bool {
     try await eventually(within: .seconds(30)) {
-      let lag = try await self.lag(reporting)
+      let lag = try await self.lag(reporting, service)
       return lag.caughtUp && lag.appliedEvents == events
     }
   }
 
-  func lag(_ reporting: Running) async throws -> SourceLag {
+  func lag(_ reporting: Running, _ service: FollowedService = .customer) async throws -> SourceLag {
     try await call(reporting) { channel in
-      try await ReportingServiceClient(channel: channel).getLag(GetLagRequest()).lags.first ?? SourceLag()
+      try await ReportingServiceClient(channel: channel).getLag(GetLagRequest()).lags
+        .first { $0.service == service.rawValue } ?? SourceLag()
     }
   }
 
   /// A report's rows as text.
   func report(_ reporting: Running, _ request: RunReportRequest) async throws -> [String] {
     try await call(reporting) { channel in
-      try await ReportingServiceClient(channel: channel).runReport(request).rows.map { row in
+      let reply = try await ReportingServiceClient(channel: channel).runReport(request)
+      return reply.rows.map { row in
         row.cells.map { cell in
           switch cell.value {
           case .text(let text)?, .decimal(let text)?: text

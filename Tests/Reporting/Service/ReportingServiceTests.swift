@@ -160,6 +160,22 @@ import Testing
       try await scene.report(reporting, request) == [
         "CNY,13,2,1000,700,0.700000", "CNY,25,2,1000,0,0.000000",
       ])
+    // More instalments of other policies than one query may read, and more of one policy than are read at once.
+    let days =
+      "WITH RECURSIVE day(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM day WHERE n < 120000) INSERT INTO premium"
+    try await reporting.database.commit(
+      Batch([
+        Statement("\(days) SELECT 1, 'pol_0', n, 1, 'CNY', NULL, 0, 0, 1 FROM day"),
+        Statement(
+          """
+          \(days) SELECT 1, (SELECT min(policy_id) FROM policy), n + 30000, 1, 'CNY', NULL, 0, 0, 1 FROM day
+          WHERE n < 45000
+          """),
+      ]), lane: .bulk)
+    #expect(
+      try await scene.report(reporting, request) == [
+        "CNY,13,2,1000,700,0.700000", "CNY,25,2,1000,0,0.000000",
+      ])
     await reporting.stop()
     await customer.stop()
   }

@@ -22,6 +22,7 @@
 #include "mainstay/customer/v1/policy_service.pb-c.h"
 #include "mainstay/partner/v1/partner_service.pb-c.h"
 #include "mainstay/platform/v1/events.pb-c.h"
+#include "mainstay/platform/v1/product_copies.pb-c.h"
 #include "mainstay/reporting/v1/reporting_service.pb-c.h"
 
 // The whole FileDescriptorSet, with custom options and without comments.
@@ -422,8 +423,29 @@ static inline const void *mainstay__platform__v1__subscribe_request__descriptor_
 static inline const void *mainstay__platform__v1__subscribe_response__descriptor_pointer(void) {
   return &mainstay__platform__v1__subscribe_response__descriptor;
 }
+static inline const void *mainstay__platform__v1__product_copy__descriptor_pointer(void) {
+  return &mainstay__platform__v1__product_copy__descriptor;
+}
+static inline const void *mainstay__platform__v1__product_copy_status__descriptor_pointer(void) {
+  return &mainstay__platform__v1__product_copy_status__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_product_copy_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_product_copy_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_product_copy_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_product_copy_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_product_copies_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_product_copies_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_product_copies_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_product_copies_response__descriptor;
+}
 static inline const void *mainstay__reporting__v1__list_reports_request__descriptor_pointer(void) {
   return &mainstay__reporting__v1__list_reports_request__descriptor;
+}
+static inline const void *mainstay__reporting__v1__figure_definition__descriptor_pointer(void) {
+  return &mainstay__reporting__v1__figure_definition__descriptor;
 }
 static inline const void *mainstay__reporting__v1__report_description__descriptor_pointer(void) {
   return &mainstay__reporting__v1__report_description__descriptor;

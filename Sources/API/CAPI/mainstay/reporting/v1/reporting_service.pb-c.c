@@ -52,6 +52,51 @@ void   mainstay__reporting__v1__list_reports_request__free_unpacked
   assert(message->base.descriptor == &mainstay__reporting__v1__list_reports_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mainstay__reporting__v1__figure_definition__init
+                     (Mainstay__Reporting__V1__FigureDefinition         *message)
+{
+  static const Mainstay__Reporting__V1__FigureDefinition init_value = MAINSTAY__REPORTING__V1__FIGURE_DEFINITION__INIT;
+  *message = init_value;
+}
+size_t mainstay__reporting__v1__figure_definition__get_packed_size
+                     (const Mainstay__Reporting__V1__FigureDefinition *message)
+{
+  assert(message->base.descriptor == &mainstay__reporting__v1__figure_definition__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__reporting__v1__figure_definition__pack
+                     (const Mainstay__Reporting__V1__FigureDefinition *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__reporting__v1__figure_definition__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__reporting__v1__figure_definition__pack_to_buffer
+                     (const Mainstay__Reporting__V1__FigureDefinition *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__reporting__v1__figure_definition__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Reporting__V1__FigureDefinition *
+       mainstay__reporting__v1__figure_definition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Reporting__V1__FigureDefinition *)
+     protobuf_c_message_unpack (&mainstay__reporting__v1__figure_definition__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__reporting__v1__figure_definition__free_unpacked
+                     (Mainstay__Reporting__V1__FigureDefinition *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__reporting__v1__figure_definition__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   mainstay__reporting__v1__report_description__init
                      (Mainstay__Reporting__V1__ReportDescription         *message)
 {
@@ -610,7 +655,58 @@ const ProtobufCMessageDescriptor mainstay__reporting__v1__list_reports_request__
   (ProtobufCMessageInit) mainstay__reporting__v1__list_reports_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mainstay__reporting__v1__report_description__field_descriptors[3] =
+static const ProtobufCFieldDescriptor mainstay__reporting__v1__figure_definition__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Reporting__V1__FigureDefinition, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "definition",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Reporting__V1__FigureDefinition, definition),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__reporting__v1__figure_definition__field_indices_by_name[] = {
+  1,   /* field[1] = definition */
+  0,   /* field[0] = name */
+};
+static const ProtobufCIntRange mainstay__reporting__v1__figure_definition__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mainstay__reporting__v1__figure_definition__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.reporting.v1.FigureDefinition",
+  "FigureDefinition",
+  "Mainstay__Reporting__V1__FigureDefinition",
+  "mainstay.reporting.v1",
+  sizeof(Mainstay__Reporting__V1__FigureDefinition),
+  2,
+  mainstay__reporting__v1__figure_definition__field_descriptors,
+  mainstay__reporting__v1__figure_definition__field_indices_by_name,
+  1,  mainstay__reporting__v1__figure_definition__number_ranges,
+  (ProtobufCMessageInit) mainstay__reporting__v1__figure_definition__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__reporting__v1__report_description__field_descriptors[4] =
 {
   {
     "name",
@@ -648,16 +744,29 @@ static const ProtobufCFieldDescriptor mainstay__reporting__v1__report_descriptio
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "figures",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Mainstay__Reporting__V1__ReportDescription, n_figures),
+    offsetof(Mainstay__Reporting__V1__ReportDescription, figures),
+    &mainstay__reporting__v1__figure_definition__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mainstay__reporting__v1__report_description__field_indices_by_name[] = {
   2,   /* field[2] = dimensions */
+  3,   /* field[3] = figures */
   0,   /* field[0] = name */
   1,   /* field[1] = summary */
 };
 static const ProtobufCIntRange mainstay__reporting__v1__report_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor mainstay__reporting__v1__report_description__descriptor =
 {
@@ -667,7 +776,7 @@ const ProtobufCMessageDescriptor mainstay__reporting__v1__report_description__de
   "Mainstay__Reporting__V1__ReportDescription",
   "mainstay.reporting.v1",
   sizeof(Mainstay__Reporting__V1__ReportDescription),
-  3,
+  4,
   mainstay__reporting__v1__report_description__field_descriptors,
   mainstay__reporting__v1__report_description__field_indices_by_name,
   1,  mainstay__reporting__v1__report_description__number_ranges,
@@ -712,7 +821,7 @@ const ProtobufCMessageDescriptor mainstay__reporting__v1__list_reports_response_
   (ProtobufCMessageInit) mainstay__reporting__v1__list_reports_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mainstay__reporting__v1__run_report_request__field_descriptors[9] =
+static const ProtobufCFieldDescriptor mainstay__reporting__v1__run_report_request__field_descriptors[10] =
 {
   {
     "name",
@@ -822,8 +931,21 @@ static const ProtobufCFieldDescriptor mainstay__reporting__v1__run_report_reques
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "as_of_date",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Reporting__V1__RunReportRequest, as_of_date),
+    &google__type__date__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mainstay__reporting__v1__run_report_request__field_indices_by_name[] = {
+  9,   /* field[9] = as_of_date */
   5,   /* field[5] = basis */
   2,   /* field[2] = by */
   6,   /* field[6] = event */
@@ -837,7 +959,7 @@ static const unsigned mainstay__reporting__v1__run_report_request__field_indices
 static const ProtobufCIntRange mainstay__reporting__v1__run_report_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor mainstay__reporting__v1__run_report_request__descriptor =
 {
@@ -847,7 +969,7 @@ const ProtobufCMessageDescriptor mainstay__reporting__v1__run_report_request__de
   "Mainstay__Reporting__V1__RunReportRequest",
   "mainstay.reporting.v1",
   sizeof(Mainstay__Reporting__V1__RunReportRequest),
-  9,
+  10,
   mainstay__reporting__v1__run_report_request__field_descriptors,
   mainstay__reporting__v1__run_report_request__field_indices_by_name,
   1,  mainstay__reporting__v1__run_report_request__number_ranges,
@@ -1007,7 +1129,7 @@ const ProtobufCMessageDescriptor mainstay__reporting__v1__report_row__descriptor
   (ProtobufCMessageInit) mainstay__reporting__v1__report_row__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mainstay__reporting__v1__run_report_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor mainstay__reporting__v1__run_report_response__field_descriptors[4] =
 {
   {
     "columns",
@@ -1045,8 +1167,21 @@ static const ProtobufCFieldDescriptor mainstay__reporting__v1__run_report_respon
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "as_of_date",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Reporting__V1__RunReportResponse, as_of_date),
+    &google__type__date__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mainstay__reporting__v1__run_report_response__field_indices_by_name[] = {
+  3,   /* field[3] = as_of_date */
   0,   /* field[0] = columns */
   2,   /* field[2] = lags */
   1,   /* field[1] = rows */
@@ -1054,7 +1189,7 @@ static const unsigned mainstay__reporting__v1__run_report_response__field_indice
 static const ProtobufCIntRange mainstay__reporting__v1__run_report_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor mainstay__reporting__v1__run_report_response__descriptor =
 {
@@ -1064,7 +1199,7 @@ const ProtobufCMessageDescriptor mainstay__reporting__v1__run_report_response__d
   "Mainstay__Reporting__V1__RunReportResponse",
   "mainstay.reporting.v1",
   sizeof(Mainstay__Reporting__V1__RunReportResponse),
-  3,
+  4,
   mainstay__reporting__v1__run_report_response__field_descriptors,
   mainstay__reporting__v1__run_report_response__field_indices_by_name,
   1,  mainstay__reporting__v1__run_report_response__number_ranges,
@@ -1332,7 +1467,7 @@ const ProtobufCMessageDescriptor mainstay__reporting__v1__source_lag__descriptor
   (ProtobufCMessageInit) mainstay__reporting__v1__source_lag__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue mainstay__reporting__v1__dimension__enum_values_by_number[8] =
+static const ProtobufCEnumValue mainstay__reporting__v1__dimension__enum_values_by_number[11] =
 {
   { "DIMENSION_UNSPECIFIED", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_UNSPECIFIED", 0 },
   { "DIMENSION_CHANNEL", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_CHANNEL", 1 },
@@ -1342,11 +1477,14 @@ static const ProtobufCEnumValue mainstay__reporting__v1__dimension__enum_values_
   { "DIMENSION_AGENT", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_AGENT", 5 },
   { "DIMENSION_PREMIUM_FREQUENCY", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_PREMIUM_FREQUENCY", 6 },
   { "DIMENSION_ISSUE_MONTH", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_ISSUE_MONTH", 7 },
+  { "DIMENSION_TEAM", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_TEAM", 8 },
+  { "DIMENSION_PRODUCT_LINE", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_PRODUCT_LINE", 9 },
+  { "DIMENSION_PRODUCT_STATE", "MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_PRODUCT_STATE", 10 },
 };
 static const ProtobufCIntRange mainstay__reporting__v1__dimension__value_ranges[] = {
-{0, 0},{0, 8}
+{0, 0},{0, 11}
 };
-static const ProtobufCEnumValueIndex mainstay__reporting__v1__dimension__enum_values_by_name[8] =
+static const ProtobufCEnumValueIndex mainstay__reporting__v1__dimension__enum_values_by_name[11] =
 {
   { "DIMENSION_AGENT", 5 },
   { "DIMENSION_BRANCH", 4 },
@@ -1355,6 +1493,9 @@ static const ProtobufCEnumValueIndex mainstay__reporting__v1__dimension__enum_va
   { "DIMENSION_PARTNER", 3 },
   { "DIMENSION_PREMIUM_FREQUENCY", 6 },
   { "DIMENSION_PRODUCT", 2 },
+  { "DIMENSION_PRODUCT_LINE", 9 },
+  { "DIMENSION_PRODUCT_STATE", 10 },
+  { "DIMENSION_TEAM", 8 },
   { "DIMENSION_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor mainstay__reporting__v1__dimension__descriptor =
@@ -1364,9 +1505,9 @@ const ProtobufCEnumDescriptor mainstay__reporting__v1__dimension__descriptor =
   "Dimension",
   "Mainstay__Reporting__V1__Dimension",
   "mainstay.reporting.v1",
-  8,
+  11,
   mainstay__reporting__v1__dimension__enum_values_by_number,
-  8,
+  11,
   mainstay__reporting__v1__dimension__enum_values_by_name,
   1,
   mainstay__reporting__v1__dimension__value_ranges,

@@ -18,6 +18,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/type/date.pb-c.h"
 
 typedef struct Mainstay__Reporting__V1__ListReportsRequest Mainstay__Reporting__V1__ListReportsRequest;
+typedef struct Mainstay__Reporting__V1__FigureDefinition Mainstay__Reporting__V1__FigureDefinition;
 typedef struct Mainstay__Reporting__V1__ReportDescription Mainstay__Reporting__V1__ReportDescription;
 typedef struct Mainstay__Reporting__V1__ListReportsResponse Mainstay__Reporting__V1__ListReportsResponse;
 typedef struct Mainstay__Reporting__V1__RunReportRequest Mainstay__Reporting__V1__RunReportRequest;
@@ -42,7 +43,10 @@ typedef enum _Mainstay__Reporting__V1__Dimension {
   MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_BRANCH = 4,
   MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_AGENT = 5,
   MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_PREMIUM_FREQUENCY = 6,
-  MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_ISSUE_MONTH = 7
+  MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_ISSUE_MONTH = 7,
+  MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_TEAM = 8,
+  MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_PRODUCT_LINE = 9,
+  MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_PRODUCT_STATE = 10
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(MAINSTAY__REPORTING__V1__DIMENSION)
 } Mainstay__Reporting__V1__Dimension;
 typedef enum _Mainstay__Reporting__V1__PersistencyForm {
@@ -82,6 +86,17 @@ struct  Mainstay__Reporting__V1__ListReportsRequest
      }
 
 
+struct  Mainstay__Reporting__V1__FigureDefinition
+{
+  ProtobufCMessage base;
+  char *name;
+  char *definition;
+};
+#define MAINSTAY__REPORTING__V1__FIGURE_DEFINITION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__reporting__v1__figure_definition__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
 struct  Mainstay__Reporting__V1__ReportDescription
 {
   ProtobufCMessage base;
@@ -89,10 +104,12 @@ struct  Mainstay__Reporting__V1__ReportDescription
   char *summary;
   size_t n_dimensions;
   Mainstay__Reporting__V1__Dimension *dimensions;
+  size_t n_figures;
+  Mainstay__Reporting__V1__FigureDefinition **figures;
 };
 #define MAINSTAY__REPORTING__V1__REPORT_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mainstay__reporting__v1__report_description__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL }
 
 
 struct  Mainstay__Reporting__V1__ListReportsResponse
@@ -119,10 +136,11 @@ struct  Mainstay__Reporting__V1__RunReportRequest
   Mainstay__Reporting__V1__SurvivalEvent event;
   Google__Type__Date *from_issue_month;
   Google__Type__Date *to_issue_month;
+  Google__Type__Date *as_of_date;
 };
 #define MAINSTAY__REPORTING__V1__RUN_REPORT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mainstay__reporting__v1__run_report_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_UNSPECIFIED, 0,NULL, MAINSTAY__REPORTING__V1__PERSISTENCY_FORM__PERSISTENCY_FORM_UNSPECIFIED, MAINSTAY__REPORTING__V1__REPORT_BASIS__REPORT_BASIS_UNSPECIFIED, MAINSTAY__REPORTING__V1__SURVIVAL_EVENT__SURVIVAL_EVENT_UNSPECIFIED, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, MAINSTAY__REPORTING__V1__DIMENSION__DIMENSION_UNSPECIFIED, 0,NULL, MAINSTAY__REPORTING__V1__PERSISTENCY_FORM__PERSISTENCY_FORM_UNSPECIFIED, MAINSTAY__REPORTING__V1__REPORT_BASIS__REPORT_BASIS_UNSPECIFIED, MAINSTAY__REPORTING__V1__SURVIVAL_EVENT__SURVIVAL_EVENT_UNSPECIFIED, NULL, NULL, NULL }
 
 
 struct  Mainstay__Reporting__V1__ReportColumn
@@ -179,10 +197,11 @@ struct  Mainstay__Reporting__V1__RunReportResponse
   Mainstay__Reporting__V1__ReportRow **rows;
   size_t n_lags;
   Mainstay__Reporting__V1__SourceLag **lags;
+  Google__Type__Date *as_of_date;
 };
 #define MAINSTAY__REPORTING__V1__RUN_REPORT_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mainstay__reporting__v1__run_report_response__descriptor) \
-    , 0,NULL, 0,NULL, 0,NULL }
+    , 0,NULL, 0,NULL, 0,NULL, NULL }
 
 
 struct  Mainstay__Reporting__V1__RebuildReportsRequest
@@ -260,6 +279,25 @@ Mainstay__Reporting__V1__ListReportsRequest *
                       const uint8_t       *data);
 void   mainstay__reporting__v1__list_reports_request__free_unpacked
                      (Mainstay__Reporting__V1__ListReportsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Reporting__V1__FigureDefinition methods */
+void   mainstay__reporting__v1__figure_definition__init
+                     (Mainstay__Reporting__V1__FigureDefinition         *message);
+size_t mainstay__reporting__v1__figure_definition__get_packed_size
+                     (const Mainstay__Reporting__V1__FigureDefinition   *message);
+size_t mainstay__reporting__v1__figure_definition__pack
+                     (const Mainstay__Reporting__V1__FigureDefinition   *message,
+                      uint8_t             *out);
+size_t mainstay__reporting__v1__figure_definition__pack_to_buffer
+                     (const Mainstay__Reporting__V1__FigureDefinition   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Reporting__V1__FigureDefinition *
+       mainstay__reporting__v1__figure_definition__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__reporting__v1__figure_definition__free_unpacked
+                     (Mainstay__Reporting__V1__FigureDefinition *message,
                       ProtobufCAllocator *allocator);
 /* Mainstay__Reporting__V1__ReportDescription methods */
 void   mainstay__reporting__v1__report_description__init
@@ -494,6 +532,9 @@ void   mainstay__reporting__v1__source_lag__free_unpacked
 typedef void (*Mainstay__Reporting__V1__ListReportsRequest_Closure)
                  (const Mainstay__Reporting__V1__ListReportsRequest *message,
                   void *closure_data);
+typedef void (*Mainstay__Reporting__V1__FigureDefinition_Closure)
+                 (const Mainstay__Reporting__V1__FigureDefinition *message,
+                  void *closure_data);
 typedef void (*Mainstay__Reporting__V1__ReportDescription_Closure)
                  (const Mainstay__Reporting__V1__ReportDescription *message,
                   void *closure_data);
@@ -590,6 +631,7 @@ extern const ProtobufCEnumDescriptor    mainstay__reporting__v1__report_basis__d
 extern const ProtobufCEnumDescriptor    mainstay__reporting__v1__survival_event__descriptor;
 extern const ProtobufCEnumDescriptor    mainstay__reporting__v1__column_kind__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__reporting__v1__list_reports_request__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__reporting__v1__figure_definition__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__reporting__v1__report_description__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__reporting__v1__list_reports_response__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__reporting__v1__run_report_request__descriptor;

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs the tests that draw their rounds at random for long, and writes docs/evidence/soak.md from what they printed.
+# soak.sh [PART...]: "fuzz" (damaged bytes and messages), "crash" (kill -9 during imports); both without an argument.
+# Called by `make soak`, which builds the programs first. Exit code 0 only if all parts passed.
+#   MAINSTAY_FUZZ_ROUNDS, MAINSTAY_CRASH_ROUNDS   how many rounds; 300,000 and 200 without them
+#   MAINSTAY_CRASH_SEED                           the seed of the crash rounds; drawn without it
+#   .build/soak-PART.log                          all output of a part
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+report=docs/evidence/soak.md
+partial=.build/soak.md
+export MAINSTAY_BIN="$PWD/.build/release"
+export MAINSTAY_FUZZ_ROUNDS="${MAINSTAY_FUZZ_ROUNDS:-300000}" MAINSTAY_CRASH_ROUNDS="${MAINSTAY_CRASH_ROUNDS:-200}"
+
+# The kills of each process, from the lines that the rounds print: "…, round 3: gateway after 12 ms, import after 40 ms".
+count_kills() {
+  sed -n 's/^MAINSTAY_CRASH_SEED=[0-9]*, round [0-9]*: //p' "$1" | tr ',' '\n' | grep -v 'was not running' \
+    | awk '$2 == "after" { kills[$1]++ } END { for (name in kills) print "- " name ": " kills[name] }' | sort
+}
+
+describe() { # part: what it did
+  local log=".build/soak-$1.log"
+  case "$1" in
+    fuzz) echo "$MAINSTAY_FUZZ_ROUNDS rounds of invented damage to each decoder and to each side of a connection." ;;
+    crash)
+      echo "$(grep -c '^MAINSTAY_CRASH_SEED=.*, round ' "$log") of $MAINSTAY_CRASH_ROUNDS rounds:" \
+        "an import of some 10,000 rows, a kill -9 of one process or more at a drawn moment, then all rows once and all" \
+        "figures as counted from the rows; every tenth round again after \`mainstay reports rebuild\`, during half of" \
+        "which reporting is killed. Seed $(sed -n 's/^MAINSTAY_CRASH_SEED=\([0-9]*\), round .*/\1/p' "$log" | head -1). Killed:"
+      echo
+      count_kills "$log"
+      ;;
+  esac
+}
+
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(fuzz crash)
+swift build --build-tests </dev/null || exit 1
+mkdir -p "$(dirname "$report")"
+commit=$(git describe --always --dirty --abbrev=12 --exclude '*')
+{
+  echo "# Soak"
+  echo
+  echo "Written by \`scripts/soak.sh ${parts[*]}\` on $(date -u +%Y-%m-%d) at commit $commit, on $(nproc) cores ($(uname -sr))," \
+    "load $(cut -d ' ' -f 1 /proc/loadavg) before it began."
+} >"$partial"
+
+worst=0
+for part in "${parts[@]}"; do
+  case "$part" in
+    fuzz) filter='\.FuzzTests/' ;;
+    crash) filter='\.CrashTests/' ;;
+    *) echo "soak.sh: no part \"$part\"; there are: fuzz, crash" >&2; exit 2 ;;
+  esac
+  begin=$SECONDS
+  swift test --skip-build --filter "$filter" </dev/null 2>&1 | tee ".build/soak-$part.log"
+  status=${PIPESTATUS[0]}
+  read -r passed failed <<<"$(scripts/count-tests.sh "$status" <".build/soak-$part.log")"
+  [ "$failed" -eq 0 ] || worst=1
+  {
+    printf '\n## %s: %s\n' "$part" "$([ "$failed" -eq 0 ] && echo passed || echo FAILED)"
+    echo "$passed tests passed, $failed failed, in $(((SECONDS - begin + 59) / 60)) minutes."
+    describe "$part"
+    grep -A 2 '✘ Test .* recorded an issue' ".build/soak-$part.log" | cut -c 1-400 | sed 's/^/    /' | head -30
+  } >>"$partial"
+done
+mv "$partial" "$report"
+echo "Report: $report"
+exit "$worst"
