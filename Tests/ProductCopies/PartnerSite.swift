@@ -83,7 +83,8 @@ final class PartnerSite: Sendable {
     let following = Task {
       try await group.first.run {
         let channel = ClientChannel(
-          host: "127.0.0.1", port: port, tls: context, loop: group.first, maximumPause: ServiceEnvironment.maximumPause)
+          host: "127.0.0.1", port: port, tls: context, loop: group.first,
+          maximumBackoff: ServiceEnvironment.maximumBackoff)
         try await copies.follower(channel, clock: SystemClock()).run(
           sleep: { try await group.first.sleep(for: $0) },
           onNotice: { notice in self.notices.withLock { $0.append(notice.description) } })

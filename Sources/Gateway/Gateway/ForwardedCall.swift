@@ -55,13 +55,13 @@ final class ForwardedCall: @unchecked Sendable {
   }
 
   private func forward(_ headers: HeaderBlock, to upstream: Routes.Upstream) {
-    guard let subchannel = upstreams.subchannel(to: upstream) else {
+    guard let pool = upstreams.pool(to: upstream) else {
       return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
     }
-    if let connection = subchannel.current, open(headers, on: connection) { return }
+    if let connection = pool.current, open(headers, on: connection) { return }
     loop.spawn { [self] in
       do throws(RPCError) {
-        let connection = try await subchannel.connect(waitForReady: false)
+        let connection = try await pool.connect(waitForReady: false)
         if !isOver, !open(headers, on: connection) {
           end(RPCError(.unavailable, "the \(upstream.name) service takes no more calls on this connection; try again"))
         }

@@ -12,12 +12,12 @@ final class GatewayAcceptor: StreamAcceptor {
   private let shares: [(loop: EventLoop, upstreams: UpstreamConnections)]
 
   init(
-    routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: TLSContext, limits: HTTP2Limits
+    routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: TLSContext, limits: HTTP2Limits, logger: Logger
   ) {
     self.routes = routes
     self.own = own
     shares = group.loops.map { loop in
-      (loop, UpstreamConnections(routes.upstreams, loop: loop, context: context, limits: limits))
+      (loop, UpstreamConnections(routes.upstreams, loop: loop, context: context, limits: limits, logger: logger))
     }
   }
 
@@ -27,17 +27,24 @@ final class GatewayAcceptor: StreamAcceptor {
   }
 }
 
-/// The connections of one event loop to all services: one to each, over which all of the loop's calls go.
+/// The connections of one event loop to all services: over those to one service go all calls of the loop that are for it.
 ///
 /// Unchecked Sendable: used on its loop only.
 final class UpstreamConnections: @unchecked Sendable {
-  private let subchannels: [String: Subchannel]
+  private let pools: [String: ConnectionPool]
 
-  init(_ upstreams: [String: Routes.Upstream], loop: EventLoop, context: TLSContext, limits: HTTP2Limits) {
-    subchannels = upstreams.mapValues {
-      Subchannel(host: $0.host, port: $0.port, loop: loop, context: context, limits: limits)
+  init(
+    _ upstreams: [String: Routes.Upstream], loop: EventLoop, context: TLSContext, limits: HTTP2Limits, logger: Logger
+  ) {
+    var configuration = ConnectionPool.Configuration()
+    configuration.policy = .leastRequest
+    configuration.limits = limits
+    configuration.maximumBackoff = ServiceEnvironment.maximumBackoff
+    configuration.logger = logger
+    pools = upstreams.mapValues {
+      ConnectionPool($0.targets, loop: loop, context: context, configuration: configuration)
     }
   }
 
-  func subchannel(to upstream: Routes.Upstream) -> Subchannel? { subchannels[upstream.name] }
+  func pool(to upstream: Routes.Upstream) -> ConnectionPool? { pools[upstream.name] }
 }

@@ -8,7 +8,8 @@ import ServiceRuntime
 public enum GatewayApplication {
   /// Its settings beside those of every service.
   public static let keys = [
-    ConfigurationKey("upstreams.*", "HOST:PORT of each service, for example upstreams.customer"),
+    ConfigurationKey(
+      "upstreams.*", "HOST:PORT of each service, for example upstreams.customer; replicas with commas between"),
     ConfigurationKey("routes.*", "routes.PACKAGE.upstream and .access for packages beside mainstay.AREA.v1"),
   ]
 
@@ -21,7 +22,8 @@ public enum GatewayApplication {
         let router = try InfrastructureServices.router([], health: health, access: environment.access)
         let own = GRPCAcceptor(router: router, logger: environment.logger)
         return GatewayAcceptor(
-          routes: routes, own: own, group: environment.group, context: context, limits: HTTP2Limits())
+          routes: routes, own: own, group: environment.group, context: context, limits: HTTP2Limits(),
+          logger: environment.logger)
       })
   }
 }

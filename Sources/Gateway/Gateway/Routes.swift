@@ -1,6 +1,7 @@
 import API
 import Protobuf
 import RPCCore
+import RPCTransport
 import ServiceRuntime
 
 /// Where calls go: by the package of the service, or, for what every service has, by the metadata `mainstay-service`.
@@ -17,8 +18,8 @@ struct Routes: Sendable {
   /// A service behind the gateway.
   struct Upstream: Sendable, Equatable {
     let name: String
-    let host: String
-    let port: Int
+    /// Its replicas.
+    let targets: [ConnectionTarget]
   }
 
   private struct Package {
@@ -44,8 +45,10 @@ struct Routes: Sendable {
     self.access = access
     var upstreams: [String: Upstream] = [:]
     for name in configuration.names(below: "upstreams") {
-      let address = try configuration.address("upstreams.\(name)")
-      upstreams[name] = Upstream(name: name, host: address.host, port: address.port)
+      let targets = try configuration.addresses("upstreams.\(name)").map {
+        ConnectionTarget(host: $0.host, port: $0.port)
+      }
+      upstreams[name] = Upstream(name: name, targets: targets)
     }
     self.upstreams = upstreams
     let packages = try Routes.packages(configuration, upstreams: upstreams)

@@ -84,7 +84,19 @@ public struct Configuration: Sendable {
 
   /// HOST:PORT.
   public func address(_ name: String) throws(ConfigurationError) -> (host: String, port: Int) {
-    let value = text(name)
+    try Configuration.address(name, text(name))
+  }
+
+  /// HOST:PORT, or several with commas between.
+  public func addresses(_ name: String) throws(ConfigurationError) -> [(host: String, port: Int)] {
+    var addresses: [(host: String, port: Int)] = []
+    for part in text(name).split(separator: ",", omittingEmptySubsequences: false) {
+      addresses.append(try Configuration.address(name, String(part.drop { $0 == " " })))
+    }
+    return addresses
+  }
+
+  private static func address(_ name: String, _ value: String) throws(ConfigurationError) -> (host: String, port: Int) {
     guard let colon = value.lastIndex(of: ":"), let port = Int(value[value.index(after: colon)...]),
       (0...65_535).contains(port), colon != value.startIndex
     else { throw ConfigurationError("\(name): \(value) is not HOST:PORT") }

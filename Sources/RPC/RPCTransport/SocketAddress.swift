@@ -2,16 +2,23 @@ import COpenSSL
 import Glibc
 
 /// An IPv4 or IPv6 address and port.
-struct SocketAddress: Sendable, CustomStringConvertible {
+struct SocketAddress: Sendable, Equatable, CustomStringConvertible {
   private var storage = sockaddr_storage()
   private var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
 
   init() {}
 
-  /// The addresses of a name or of an IP address in text. Asks the system's resolver, which may take its time for a name.
-  static func resolve(host: String, port: Int) -> [SocketAddress] {
+  static func == (left: SocketAddress, right: SocketAddress) -> Bool {
+    left.length == right.length
+      && left.withPointer { one, length in right.withPointer { other, _ in memcmp(one, other, Int(length)) == 0 } }
+  }
+
+  /// The addresses of a name or of an IP address in text. Asks the system's resolver, which may take its time for a name;
+  /// with `literal` it does not, and a name has none.
+  static func resolve(host: String, port: Int, literal: Bool = false) -> [SocketAddress] {
     guard (0...65_535).contains(port) else { return [] }
     var hints = addrinfo()
+    if literal { hints.ai_flags = AI_NUMERICHOST }
     hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?
     guard getaddrinfo(host, String(port), &hints, &list) == 0 else { return [] }

@@ -57,14 +57,17 @@ func withBench<Value: Sendable>(
       .init(host: "127.0.0.1", port: 0, tls: identities.server(), limits: limits), acceptor: acceptor,
       group: serverLoops)
     let context = try TLSContext(identities.client(), role: .client)
-    let subchannel = Subchannel(
-      host: "127.0.0.1", port: server.port, loop: clientLoop, context: context, limits: limits)
+    var configuration = ConnectionPool.Configuration()
+    configuration.limits = limits
+    let pool = ConnectionPool(
+      [ConnectionTarget(host: "127.0.0.1", port: server.port)], loop: clientLoop, context: context,
+      configuration: configuration)
     let bench = Bench(
-      probe: probe, channel: ClientChannel(subchannel, loop: clientLoop, limits: callLimits), clientLoop: clientLoop,
+      probe: probe, channel: ClientChannel(pool, loop: clientLoop, limits: callLimits), clientLoop: clientLoop,
       serverLoops: serverLoops, cut: { await server.shutdown(grace: .zero) },
       shutdown: { await server.shutdown(grace: .seconds(60)) })
     result = try await run(bench, body)
-    try await clientLoop.run { subchannel.close() }
+    try await clientLoop.run { pool.close() }
     await server.shutdown(grace: .zero)
     clientLoop.stop()
   }

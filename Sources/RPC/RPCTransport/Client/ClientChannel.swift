@@ -5,6 +5,9 @@ import RPCCore
 ///
 /// Unchecked Sendable: it may be handed between tasks, and `open` checks in debug builds that they run on the loop.
 public final class ClientChannel: Channel, @unchecked Sendable {
+  /// Connections that a call tries which close before it has begun.
+  static let maximumConnectionsTried = 5
+
   private let source: any ConnectionSource
   private let loop: EventLoop
   private let limits: CallLimits
@@ -16,15 +19,15 @@ public final class ClientChannel: Channel, @unchecked Sendable {
     self.limits = limits
   }
 
-  /// A channel to HOST:PORT over TLS. `maximumPause` is the longest time between two attempts to connect; 10 seconds if nil.
+  /// A channel to HOST:PORT over TLS. `maximumBackoff` is the longest time between two attempts to connect; 5 seconds if nil.
   public convenience init(
     host: String, port: Int, tls context: TLSContext, loop: EventLoop, serverName: String? = nil,
-    maximumPause: Duration? = nil
+    maximumBackoff: Duration? = nil
   ) {
-    self.init(
-      Subchannel(
-        host: host, port: port, loop: loop, context: context, serverName: serverName, maximumPause: maximumPause),
-      loop: loop)
+    var configuration = ConnectionPool.Configuration()
+    if let maximumBackoff { configuration.maximumBackoff = maximumBackoff }
+    let target = ConnectionTarget(host: host, port: port, serverName: serverName)
+    self.init(ConnectionPool([target], loop: loop, context: context, configuration: configuration), loop: loop)
   }
 
   /// Begins a call.
@@ -32,14 +35,14 @@ public final class ClientChannel: Channel, @unchecked Sendable {
     loop.assertOnLoop()
     if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled before it began") }
     let stream = GRPCClientStream(method: method, options: options, loop: loop, limits: limits)
-    // The deadline runs while the call waits for a connection too.
-    let connection: HTTP2Connection
-    if let current = source.current, !current.isClosing {
-      connection = current
-    } else {
-      connection = try await connect(options)
+    // A call that waited may find that the connection takes no more: nothing was sent, so it may take the next one.
+    for _ in 1..<ClientChannel.maximumConnectionsTried {
+      if let current = source.current { return try stream.begin(on: current, authority: source.authority) }
+      // The deadline runs while the call waits for a connection too.
+      let connection = try await connect(options)
+      if !connection.isClosing { return try stream.begin(on: connection, authority: source.authority) }
     }
-    return try stream.begin(on: connection, authority: source.authority)
+    return try stream.begin(on: try await connect(options), authority: source.authority)
   }
 
   /// Closes the connection when its calls have ended; the next call makes another one.

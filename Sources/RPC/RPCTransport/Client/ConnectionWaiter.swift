@@ -4,12 +4,17 @@ import RPCCore
 /// sent through the continuation.
 final class ConnectionWaiter {
   let waitsForReady: Bool
+  /// Attempts of its pool that had failed when it began to wait.
+  let earlierFailures: Int
   private var continuation: UnsafeContinuation<Void, Never>?
   private var result: Result<HTTP2Connection, RPCError>?
   /// Whether it waits no longer: it has a result, or its task was cancelled.
   var isResumed: Bool { result != nil }
 
-  init(waitsForReady: Bool) { self.waitsForReady = waitsForReady }
+  init(waitsForReady: Bool, earlierFailures: Int = 0) {
+    self.waitsForReady = waitsForReady
+    self.earlierFailures = earlierFailures
+  }
 
   func resume(_ result: Result<HTTP2Connection, RPCError>) {
     guard self.result == nil else { return }

@@ -3,148 +3,160 @@ import Core
 import Glibc
 import RPCCore
 
-/// One connection to one address, made when it is needed and made again when it breaks. Confined to its loop.
-///
-/// Unchecked Sendable so that tasks of that loop may hold it; `connect` checks in debug builds that they run there.
-public final class Subchannel: ConnectionSource, @unchecked Sendable {
-  private enum State {
-    case idle
-    case connecting(SocketConnection)
-    case ready(SocketConnection)
-    case failed(RPCError)
-  }
+/// Who is told what becomes of a subchannel. Called on its loop.
+protocol SubchannelOwner: AnyObject {
+  /// It is connected, was lost, or may try again after its back-off.
+  func subchannelChanged(_ subchannel: Subchannel)
+  /// An attempt has failed.
+  func subchannelFailed(_ subchannel: Subchannel)
+}
 
-  /// Calls that may wait for a connection; more fail with RESOURCE_EXHAUSTED.
-  public static let maximumWaiting = 10_000
-
-  /// ":authority" of the calls: HOST:PORT.
-  public let authority: String
-  private let host: String
-  private let port: Int
+/// One connection to one address: carries out what `SubchannelMachine` decides. Confined to its loop.
+final class Subchannel {
+  let target: ConnectionTarget
+  let address: SocketAddress
+  /// Whether it is there only because others to the same address have no room.
+  let isExtra: Bool
+  private(set) var machine: SubchannelMachine
+  weak var owner: (any SubchannelOwner)?
   private let loop: EventLoop
   private let context: TLSContext
-  private let limits: HTTP2Limits
-  private let serverName: String
-  private var state = State.idle
-  private var backoff: Backoff
-  private var waiting: [ConnectionWaiter] = []
-  /// Addresses of the host that are tried when the one before has failed.
-  private var untried: ArraySlice<SocketAddress> = []
+  private let configuration: ConnectionPool.Configuration
+  /// The connection that is being made or stands.
+  private(set) var connection: SocketConnection?
+  /// The end of the attempt or of the back-off.
+  private var timer: LoopTimer?
 
-  /// A connection to HOST:PORT, checked against `serverName` (the host if nil). `maximumPause` is the longest time between two
-  /// attempts; 10 seconds if nil.
-  public init(
-    host: String, port: Int, loop: EventLoop, context: TLSContext, serverName: String? = nil,
-    limits: HTTP2Limits = .init(), maximumPause: Duration? = nil
+  init(
+    target: ConnectionTarget, address: SocketAddress, isExtra: Bool, loop: EventLoop, context: TLSContext,
+    configuration: ConnectionPool.Configuration
   ) {
-    backoff = Backoff(maximum: maximumPause ?? Backoff.standardMaximum)
-    self.host = host
-    self.port = port
+    self.target = target
+    self.address = address
+    self.isExtra = isExtra
     self.loop = loop
     self.context = context
-    self.limits = limits
-    self.serverName = serverName ?? host
-    authority = "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    self.configuration = configuration
+    machine = SubchannelMachine(maximumBackoff: configuration.maximumBackoff)
   }
 
-  /// The connection if it stands.
-  public var current: HTTP2Connection? {
-    if case .ready(let connection) = state { connection.http2 } else { nil }
+  /// The connection if calls may be made on it.
+  var http2: HTTP2Connection? {
+    guard machine.state == .ready, let http2 = connection?.http2, !http2.isClosing else { return nil }
+    return http2
   }
 
-  /// The connection, made if there is none.
-  public func connect(waitForReady: Bool) async throws(RPCError) -> HTTP2Connection {
-    loop.assertOnLoop()
-    if let current { return current }
-    if case .failed(let error) = state, !waitForReady { throw error }
-    if waiting.count >= Subchannel.maximumWaiting { waiting.removeAll { $0.isResumed } }
-    guard waiting.count < Subchannel.maximumWaiting else {
-      throw RPCError(.resourceExhausted, "too many calls wait for a connection to \(authority)")
-    }
-    let waiter = ConnectionWaiter(waitsForReady: waitForReady)
-    waiting.append(waiter)
-    if case .idle = state { beginConnecting() }
-    return try await waiter.connection(on: loop)
+  /// Why there is no connection.
+  var error: RPCError? {
+    machine.lastError.map { RPCError(.unavailable, "cannot connect to \(target.authority): \($0)") }
   }
 
-  /// Closes the connection when its calls have ended.
-  public func close() {
-    if case .ready(let connection) = state {
-      state = .idle
-      connection.closeWhenDone()
-    }
-  }
+  private var now: UInt64 { loop.clock.monotonicNanoseconds() }
 
-  private func beginConnecting() {
-    untried = SocketAddress.resolve(host: host, port: port)[...]
-    connectToNext()
-  }
-
-  private func connectToNext() {
-    guard let address = untried.popFirst() else { return fail("no such host") }
+  /// Begins an attempt unless one runs, the back-off does, or the connection stands.
+  func connect() {
+    guard machine.connect(at: now) else { return }
+    clearTimer()
     let descriptor = socket(
       address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return fail(String(cString: strerror(errno))) }
     let result = address.withPointer { Glibc.connect(descriptor, $0, $1) }
     guard result == 0 || errno == EINPROGRESS else {
       let code = errno
-      Glibc.close(descriptor)
+      close(descriptor)
       return fail(String(cString: strerror(code)))
     }
-    let connection = SocketConnection(
-      loop: loop, descriptor: descriptor, address: authority, context: context, serverName: serverName, limits: limits,
-      isConnecting: true, owner: self)
+    connection = SocketConnection(
+      loop: loop, descriptor: descriptor, address: address.description, context: context,
+      serverName: target.serverName, limits: configuration.limits, isConnecting: true, owner: self)
     guard let connection else {
-      Glibc.close(descriptor)
+      close(descriptor)
       return fail("out of memory")
     }
-    state = .connecting(connection)
+    let limit = configuration.connectTimeout
+    timer = loop.schedule(afterNanoseconds: UInt64(limit / .nanoseconds(1))) { [weak connection] in
+      connection?.close("no TLS connection within \(limit)")
+    }
   }
 
-  /// Goes on to the host's next address. After the last one it fails those that do not wait, and tries again after the
-  /// back-off if anybody does.
+  /// Ends the connection when its calls have ended; an attempt at once. It may be made again.
+  func disconnect() {
+    let old = release()
+    let wasReady = machine.state == .ready
+    machine.closed()
+    if wasReady { old?.closeWhenDone() } else { old?.close("nobody needs the connection any more") }
+  }
+
+  /// As `disconnect`, for ever.
+  func shutDown() {
+    disconnect()
+    machine.shutDown()
+  }
+
   private func fail(_ reason: String) {
-    guard untried.isEmpty else { return connectToNext() }
-    let error = RPCError(.unavailable, "cannot connect to \(authority): \(reason)")
-    state = .failed(error)
-    let failing = waiting.filter { !$0.waitsForReady }
-    waiting.removeAll { !$0.waitsForReady }
-    for waiter in failing { waiter.resume(.failure(error)) }
-    _ = loop.schedule(afterNanoseconds: backoff.next(loop.random)) { [weak self] in self?.retry() }
+    connection = nil
+    machine.failed(reason, at: now, loop.random)
+    waitForRetry()
+    owner?.subchannelFailed(self)
   }
 
-  private func retry() {
-    guard case .failed = state else { return }
-    state = .idle
-    waiting.removeAll { $0.isResumed }
-    if !waiting.isEmpty { beginConnecting() }
+  /// The connection, or the attempt at one, has ended.
+  private func drop(_ reason: String) {
+    guard machine.state != .connecting else { return fail(reason) }
+    connection = nil
+    machine.lost(reason, at: now, loop.random)
+    waitForRetry()
+    owner?.subchannelChanged(self)
+  }
+
+  /// Notices a connection that takes no more calls though nobody said so: READY must not outlive it.
+  func refresh() {
+    guard machine.state == .ready, http2 == nil else { return }
+    connection?.closeWhenDone()
+    drop("the connection takes no more calls")
+  }
+
+  /// Tells the owner when the back-off is over, so that it need not look again and again.
+  private func waitForRetry() {
+    clearTimer()
+    guard machine.state == .transientFailure else { return }
+    let (now, retry) = (now, machine.retryNanoseconds)
+    timer = loop.schedule(afterNanoseconds: retry > now ? retry - now : 0) { [weak self] in
+      guard let self else { return }
+      timer = nil
+      owner?.subchannelChanged(self)
+    }
+  }
+
+  private func release() -> SocketConnection? {
+    clearTimer()
+    defer { connection = nil }
+    return connection
+  }
+
+  private func clearTimer() {
+    if let timer { loop.cancel(timer) }
+    timer = nil
   }
 }
 
 extension Subchannel: SocketConnectionOwner {
   func connectionIsReady(_ connection: SocketConnection) {
-    guard let http2 = connection.http2 else { return }
-    state = .ready(connection)
-    untried = []
-    backoff.reset()
-    let served = waiting
-    waiting.removeAll()
-    for waiter in served { waiter.resume(.success(http2)) }
+    guard connection === self.connection else { return }
+    clearTimer()
+    machine.connected(at: now)
+    owner?.subchannelChanged(self)
   }
 
   func connection(_ connection: SocketConnection, opened stream: HTTP2Stream) -> (any HTTP2StreamHandler)? { nil }
 
   func connectionReceivedGoAway(_ connection: SocketConnection) {
-    // Running calls end on the old connection; the next one is made when it is needed.
-    if case .ready(let current) = state, current === connection { state = .idle }
+    // Running calls end on the old connection; new ones go to a new one.
     connection.closeWhenDone()
+    if connection === self.connection { drop("the server takes no more calls on the connection (GOAWAY)") }
   }
 
   func connectionClosed(_ connection: SocketConnection, reason: String) {
-    switch state {
-    case .connecting(let current) where current === connection: fail(reason)
-    case .ready(let current) where current === connection: state = .idle
-    default: break
-    }
+    if connection === self.connection { drop(reason) }
   }
 }

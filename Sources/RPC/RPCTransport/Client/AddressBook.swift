@@ -1,0 +1,35 @@
+/// When the addresses of a pool's targets were asked for, and when they may be again. A pure value.
+struct AddressBook {
+  struct Entry {
+    let target: ConnectionTarget
+    fileprivate(set) var isResolving = false
+    fileprivate(set) var notBefore: UInt64 = 0
+  }
+
+  private(set) var entries: [Entry]
+  private let intervalNanoseconds: UInt64
+
+  init(_ targets: [ConnectionTarget], interval: Duration) {
+    entries = targets.map { Entry(target: $0) }
+    intervalNanoseconds = UInt64(max(0, interval / .nanoseconds(1)))
+  }
+
+  /// Whether an answer is awaited.
+  var isResolving: Bool { entries.contains { $0.isResolving } }
+
+  /// When the next question may be asked; nil while all are being asked.
+  var nextResolution: UInt64? { entries.filter { !$0.isResolving }.map(\.notBefore).min() }
+
+  /// Whether the question may be asked now; it counts as asked then.
+  mutating func beginResolution(of index: Int, at now: UInt64) -> Bool {
+    guard !entries[index].isResolving, now >= entries[index].notBefore else { return false }
+    entries[index].isResolving = true
+    return true
+  }
+
+  /// The answer has come.
+  mutating func endResolution(of index: Int, at now: UInt64) {
+    entries[index].isResolving = false
+    entries[index].notBefore = now &+ intervalNanoseconds
+  }
+}

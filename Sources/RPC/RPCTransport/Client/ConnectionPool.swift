@@ -1,0 +1,334 @@
+import Core
+import Logging
+import RPCCore
+
+/// The connections to one service: finds its addresses, connects by the rules of `SubchannelMachine`, and gives each call a
+/// connection. Confined to its loop.
+///
+/// Whatever happens leads to `advance`, which looks at all that is so and does all that is due. Nothing is remembered about
+/// what is still to be done, so nothing that is due can be forgotten.
+///
+/// Unchecked Sendable so that tasks of its loop may hold it; `connect` checks in debug builds that they run there.
+public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
+  /// How a pool behaves.
+  public struct Configuration: Sendable {
+    /// How calls are shared out among addresses.
+    public var policy = LoadBalancing.pickFirst
+    /// Limits of each connection.
+    public var limits = HTTP2Limits()
+    /// Longest time between two attempts at one address, jitter apart.
+    public var maximumBackoff = Duration.seconds(5)
+    /// How long TCP, TLS and the wait for the server's first bytes may take together.
+    public var connectTimeout = Duration.seconds(5)
+    /// Least time between two questions for the addresses of one name.
+    public var resolutionInterval = Duration.seconds(1)
+    /// Told when the service is lost and when it is back.
+    public var logger: Logger?
+
+    /// The defaults.
+    public init() {}
+  }
+
+  /// Calls that may wait for a connection; more fail with RESOURCE_EXHAUSTED.
+  public static let maximumWaiting = 10_000
+  /// Addresses of all targets together; more are left out.
+  public static let maximumAddresses = 64
+  /// Connections to one address, made when the peer's limit of streams is reached on those that stand. Beyond it calls wait
+  /// for a stream.
+  public static let maximumConnectionsPerAddress = 4
+  /// How long no further connection is tried after one of them failed.
+  private static let extraPauseNanoseconds: UInt64 = 1_000_000_000
+
+  /// ":authority" of the calls: that of the first target.
+  public let authority: String
+  private let loop: EventLoop
+  private let context: TLSContext
+  private let configuration: Configuration
+  private var addresses: AddressBook
+  private var subchannels: [Subchannel] = []
+  /// Those that take calls, in order; as `advance` saw them.
+  private var ready: [Subchannel] = []
+  private var picker: Picker
+  private var waiting: [ConnectionWaiter] = []
+  /// Attempts that have failed.
+  private var failures = 0
+  private var lastError: RPCError?
+  private var resolutionTimer: LoopTimer?
+  /// Whether calls were made since the last `close`.
+  private var isWanted = false
+  private var extrasNotBefore: UInt64 = 0
+  private var isAdvancing = false
+  private var mustAdvanceAgain = false
+  private var wasLost = false
+
+  /// A pool for servers of which each can answer every call. Nothing is connected before the first call.
+  public init(
+    _ targets: [ConnectionTarget], loop: EventLoop, context: TLSContext, configuration: Configuration = .init()
+  ) {
+    self.loop = loop
+    self.context = context
+    self.configuration = configuration
+    authority = targets.first?.authority ?? ""
+    picker = Picker(configuration.policy)
+    addresses = AddressBook(targets, interval: configuration.resolutionInterval)
+  }
+
+  deinit {
+    let bound = LoopBound((subchannels, resolutionTimer), on: loop)
+    let loop = loop
+    loop.execute {
+      for subchannel in bound.value.0 { subchannel.shutDown() }
+      if let timer = bound.value.1 { loop.cancel(timer) }
+    }
+  }
+
+  // MARK: for calls
+
+  /// A connection that takes a call at once; nil if there is none.
+  public var current: HTTP2Connection? { pick { $0.activeStreams < $0.peerConcurrentStreams } }
+
+  /// A connection, made if there is none.
+  public func connect(waitForReady: Bool) async throws(RPCError) -> HTTP2Connection {
+    loop.assertOnLoop()
+    if let current { return current }
+    if waiting.count >= ConnectionPool.maximumWaiting { waiting.removeAll { $0.isResumed } }
+    guard waiting.count < ConnectionPool.maximumWaiting else {
+      throw RPCError(.resourceExhausted, "too many calls wait for a connection to \(authority); try again later")
+    }
+    let waiter = ConnectionWaiter(waitsForReady: waitForReady, earlierFailures: failures)
+    waiting.append(waiter)
+    // Whatever is under way ends in an event, and that in `advance`.
+    if !isConnecting || !ready.isEmpty { advance() }
+    return try await waiter.connection(on: loop)
+  }
+
+  /// Closes the connections when their calls have ended; the next call makes others.
+  public func close() {
+    isWanted = false
+    for subchannel in subchannels { subchannel.disconnect() }
+    advance()
+  }
+
+  /// What the pool as a whole is doing.
+  public var state: ConnectivityState {
+    let states = Set(subchannels.map(\.machine.state))
+    if states.contains(.ready) { return .ready }
+    if isConnecting { return .connecting }
+    return states.contains(.transientFailure) || subchannels.isEmpty && lastError != nil ? .transientFailure : .idle
+  }
+
+  private var isConnecting: Bool {
+    subchannels.contains { $0.machine.state == .connecting } || subchannels.isEmpty && addresses.isResolving
+  }
+
+  private func pick(_ hasRoom: (HTTP2Connection) -> Bool) -> HTTP2Connection? {
+    let index = picker.pick(of: ready.count) { index in
+      guard let http2 = ready[index].http2, hasRoom(http2) else { return nil }
+      return http2.activeStreams
+    }
+    return index.flatMap { ready[$0].http2 }
+  }
+
+  // MARK: what is due
+
+  private func advance() {
+    guard !isAdvancing else {
+      mustAdvanceAgain = true
+      return
+    }
+    isAdvancing = true
+    defer { isAdvancing = false }
+    // Ends, because each round but the last one has moved a subchannel on, and a failed one waits for its back-off.
+    repeat {
+      mustAdvanceAgain = false
+      let now = loop.clock.monotonicNanoseconds()
+      waiting.removeAll { $0.isResumed }
+      if !waiting.isEmpty { isWanted = true }
+      for subchannel in subchannels { subchannel.refresh() }
+      resolve(now)
+      dropExtras()
+      ready = subchannels.filter { $0.http2 != nil }
+      serve()
+      connectMore(now)
+      if !mustAdvanceAgain { giveUp() }
+    } while mustAdvanceAgain
+    tell()
+  }
+
+  /// Gives calls that wait the connections that have room for them.
+  private func serve() {
+    guard !ready.isEmpty else { return }
+    // The calls open their streams after this, so what each connection was given is counted here.
+    var given: [ObjectIdentifier: Int] = [:]
+    while let waiter = waiting.first {
+      let picked = pick {
+        $0.activeStreams + given[ObjectIdentifier($0), default: 0] < $0.peerConcurrentStreams
+      }
+      guard let connection = picked ?? (mayAddConnection ? nil : pick { _ in true }) else { return }
+      given[ObjectIdentifier(connection), default: 0] += 1
+      waiting.removeFirst()
+      waiter.resume(.success(connection))
+    }
+  }
+
+  private func connectMore(_ now: UInt64) {
+    guard isWanted else { return }
+    if configuration.policy.connectsToAll {
+      for subchannel in subchannels { subchannel.connect() }
+    } else if ready.isEmpty, !waiting.isEmpty, !isConnecting {
+      subchannels.first { $0.machine.mayConnect(at: now) }?.connect()
+    }
+    if !ready.isEmpty, !waiting.isEmpty { addConnection() }
+  }
+
+  /// Fails the calls that do not wait for ever when nothing is under way for them, or enough attempts have failed.
+  private func giveUp() {
+    guard ready.isEmpty, !waiting.isEmpty else { return }
+    let error = lastError ?? RPCError(.unavailable, "no server is configured to connect to")
+    let isHopeless = !isConnecting
+    // Each address had its turn since the call came.
+    let turns = max(1, subchannels.count)
+    var kept: [ConnectionWaiter] = []
+    for waiter in waiting {
+      if !waiter.waitsForReady, isHopeless || failures - waiter.earlierFailures >= turns {
+        waiter.resume(.failure(error))
+      } else {
+        kept.append(waiter)
+      }
+    }
+    waiting = kept
+  }
+
+  private func tell() {
+    switch state {
+    case .ready where wasLost:
+      wasLost = false
+      configuration.logger?.notice("connected again", metadata: ["target": .string(authority)])
+    case .transientFailure where !wasLost:
+      wasLost = true
+      configuration.logger?.warning("no connection", metadata: ["cause": .string(lastError?.message ?? "")])
+    default: break
+    }
+  }
+
+  // MARK: more connections to one address
+
+  private var mayAddConnection: Bool {
+    if subchannels.contains(where: { $0.isExtra && $0.machine.state == .connecting }) { return true }
+    guard loop.clock.monotonicNanoseconds() >= extrasNotBefore else { return false }
+    return ready.contains { connections(to: $0.address) < ConnectionPool.maximumConnectionsPerAddress }
+  }
+
+  private func connections(to address: SocketAddress) -> Int {
+    subchannels.reduce(0) { $0 + ($1.address == address ? 1 : 0) }
+  }
+
+  private func addConnection() {
+    guard mayAddConnection, !subchannels.contains(where: { $0.isExtra && $0.machine.state == .connecting }),
+      let fullest = ready.filter({ connections(to: $0.address) < ConnectionPool.maximumConnectionsPerAddress })
+        .min(by: { connections(to: $0.address) < connections(to: $1.address) })
+    else { return }
+    let extra = makeSubchannel(fullest.target, fullest.address, isExtra: true)
+    subchannels.append(extra)
+    extra.connect()
+  }
+
+  /// Those that are not connected are of no use any more.
+  private func dropExtras() {
+    subchannels.removeAll { subchannel in
+      guard subchannel.isExtra else { return false }
+      switch subchannel.machine.state {
+      case .connecting, .ready: return false
+      case .idle, .transientFailure, .shutdown:
+        extrasNotBefore = loop.clock.monotonicNanoseconds() &+ ConnectionPool.extraPauseNanoseconds
+        subchannel.shutDown()
+        return true
+      }
+    }
+  }
+
+  private func makeSubchannel(_ target: ConnectionTarget, _ address: SocketAddress, isExtra: Bool) -> Subchannel {
+    let subchannel = Subchannel(
+      target: target, address: address, isExtra: isExtra, loop: loop, context: context, configuration: configuration)
+    subchannel.owner = self
+    return subchannel
+  }
+
+  // MARK: addresses
+
+  /// Asks for addresses where there are none or none of them answers.
+  private func resolve(_ now: UInt64) {
+    guard isWanted else { return }
+    for index in addresses.entries.indices {
+      let target = addresses.entries[index].target
+      let own = subchannels.filter { $0.target == target && !$0.isExtra }
+      guard own.allSatisfy({ $0.machine.state == .transientFailure }),
+        addresses.beginResolution(of: index, at: now)
+      else { continue }
+      let literal = SocketAddress.resolve(host: target.host, port: target.port, literal: true)
+      if !literal.isEmpty {
+        resolved(index, literal)
+      } else {
+        let loop = loop
+        let bound = LoopBound(WeakPool(pool: self), on: loop)
+        NameResolver.shared.resolve(host: target.host, port: target.port) { found in
+          loop.execute {
+            bound.value.pool?.resolved(index, found)
+            bound.value.pool?.advance()
+          }
+        }
+      }
+    }
+    scheduleResolution(now)
+  }
+
+  private func resolved(_ index: Int, _ found: [SocketAddress]) {
+    let target = addresses.entries[index].target
+    addresses.endResolution(of: index, at: loop.clock.monotonicNanoseconds())
+    // A name server that is down takes nothing away.
+    guard !found.isEmpty else {
+      guard !subchannels.contains(where: { $0.target == target }) else { return }
+      failures += 1
+      lastError = RPCError(.unavailable, "cannot connect to \(target.authority): no such host")
+      return
+    }
+    let gone = subchannels.filter { $0.target == target && !found.contains($0.address) }
+    subchannels.removeAll { subchannel in gone.contains { $0 === subchannel } }
+    for subchannel in gone { subchannel.shutDown() }
+    for address in found where subchannels.count < ConnectionPool.maximumAddresses {
+      guard !subchannels.contains(where: { $0.target == target && $0.address == address }) else { continue }
+      subchannels.append(makeSubchannel(target, address, isExtra: false))
+    }
+  }
+
+  /// A name that was not found is asked for again while somebody waits.
+  private func scheduleResolution(_ now: UInt64) {
+    guard resolutionTimer == nil, subchannels.isEmpty, !waiting.isEmpty, let next = addresses.nextResolution else {
+      return
+    }
+    resolutionTimer = loop.schedule(afterNanoseconds: next > now ? next - now : 0) { [weak self] in
+      self?.resolutionTimer = nil
+      self?.advance()
+    }
+  }
+}
+
+extension ConnectionPool: SubchannelOwner {
+  func subchannelChanged(_ subchannel: Subchannel) {
+    if let error = subchannel.error, !subchannel.isExtra { lastError = error }
+    advance()
+  }
+
+  func subchannelFailed(_ subchannel: Subchannel) {
+    if !subchannel.isExtra {
+      failures += 1
+      lastError = subchannel.error
+    }
+    advance()
+  }
+}
+
+/// So that a question for addresses does not keep a pool that nobody uses.
+private struct WeakPool {
+  weak var pool: ConnectionPool?
+}
