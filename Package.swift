@@ -191,7 +191,7 @@ let package = Package(
     suite("DemoTests", "Demo", ["Demo", "AgentDomain", "Core", "CustomerDomain", "PartnerDomain"]),
 
     // House rules
-    suite("ArchitectureTests", "Architecture", []),
+    suite("ArchitectureTests", "Architecture", ["MainstayTesting"]),
     // Messages
     .target(name: "CProtobufFixtures", dependencies: ["CProtobufC"], path: "Tests/ProtobufFixtures/CProtobufFixtures"),
     .target(
@@ -203,7 +203,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ProtobufTests",
-      dependencies: ["API", "CProtobufC", "Protobuf", "ProtobufFixtures", "ProtobufProperties", "mainstay-protogen"],
+      dependencies: [
+        "API", "CProtobufC", "MainstayTesting", "Protobuf", "ProtobufFixtures", "ProtobufProperties", "mainstay-protogen",
+      ],
       path: "Tests/Protobuf", exclude: ["peer.py", "Corpus"], swiftSettings: strict),
     // Calls
     .testTarget(

@@ -34,53 +34,38 @@ public enum Program {
 
   /// A program that is running.
   public final class Running: Sendable {
-    private let process: Process
     private let scratch: TemporaryFolder
     private let ended: AsyncStream<Int32>
+    /// Its process id.
+    public let identifier: Int32
 
     /// Starts it.
     public init(
       _ name: String, _ arguments: [String], environment: [String: String] = [:], input: String? = nil
     ) throws {
       scratch = try TemporaryFolder()
-      process = Process()
-      process.executableURL = URL(fileURLWithPath: name.contains("/") ? name : "\(Program.folder)/\(name)")
-      process.arguments = arguments
-      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-      try scratch.write("input", input ?? "")
-      try scratch.write("output", "")
-      try scratch.write("errors", "")
-      let handles = [
-        try FileHandle(forReadingFrom: URL(fileURLWithPath: scratch.file("input"))),
-        try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("output"))),
-        try FileHandle(forWritingTo: URL(fileURLWithPath: scratch.file("errors"))),
-      ]
-      // The program has its own by then; a Process keeps what it is given for longer than a suite has descriptors.
-      defer { for handle in handles { try? handle.close() } }
-      process.standardInput = handles[0]
-      process.standardOutput = handles[1]
-      process.standardError = handles[2]
+      for (file, text) in [("input", input ?? ""), ("output", ""), ("errors", "")] { try scratch.write(file, text) }
+      let program = name.contains("/") ? name : "\(Program.folder)/\(name)"
+      let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+      let process = try Program.start([program] + arguments, variables.map { "\($0)=\($1)" }, in: scratch)
+      identifier = process
       let (stream, continuation) = AsyncStream<Int32>.makeStream()
       ended = stream
-      process.terminationHandler = {
-        continuation.yield($0.terminationStatus)
+      Thread.detachNewThread {
+        continuation.yield(Program.waitForEnd(of: process))
         continuation.finish()
       }
-      try process.run()
     }
-
-    /// Its process id.
-    public var identifier: Int32 { process.processIdentifier }
 
     /// What it has written to standard output until now.
     public var output: String { text("output") }
 
     /// Sends a signal.
-    public func signal(_ number: Int32) { kill(process.processIdentifier, number) }
+    public func signal(_ number: Int32) { kill(identifier, number) }
 
     /// Waits for its end.
     public func result() async throws -> Result {
-      var code: Int32 = process.isRunning ? 0 : process.terminationStatus
+      var code: Int32 = -1
       for await value in ended { code = value }
       return Result(code: code, output: text("output"), errors: text("errors"))
     }
@@ -88,6 +73,52 @@ public enum Program {
     private func text(_ name: String) -> String {
       (try? String(contentsOfFile: scratch.file(name), encoding: .utf8)) ?? ""
     }
+  }
+
+  /// Starts a program on the files of a folder, without the descriptors of this process. By posix_spawn: Foundation's `Process`
+  /// on Linux reads beyond its memory when several are started at once (seen in 6.3.1).
+  private static func start(_ words: [String], _ variables: [String], in folder: TemporaryFolder) throws -> pid_t {
+    var actions = posix_spawn_file_actions_t()
+    var attributes = posix_spawnattr_t()
+    posix_spawn_file_actions_init(&actions)
+    posix_spawnattr_init(&attributes)
+    var arguments = words.map { strdup($0) } + [nil]
+    var environment = variables.map { strdup($0) } + [nil]
+    defer {
+      posix_spawn_file_actions_destroy(&actions)
+      posix_spawnattr_destroy(&attributes)
+      for pointer in arguments + environment { free(pointer) }
+    }
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, folder.file("input"), O_RDONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, folder.file("output"), O_WRONLY, 0)
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, folder.file("errors"), O_WRONLY, 0)
+    // A test that waits for its peer to close would wait for a program that has inherited the descriptor.
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? [] {
+      if let descriptor = Int32(name), descriptor > STDERR_FILENO { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    }
+    // What a thread of the tests blocks, the program must not; and a group of its own keeps the terminal's signals away.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+    var process: pid_t = 0
+    let failure = posix_spawn(&process, words[0], &actions, &attributes, &arguments, &environment)
+    guard failure == 0 else {
+      throw CocoaError(
+        .executableNotLoadable,
+        userInfo: [NSLocalizedDescriptionKey: "cannot start \(words[0]): \(String(cString: strerror(failure)))"])
+    }
+    return process
+  }
+
+  /// Holds its thread until the process has ended; its exit code, or the number of the signal that ended it.
+  private static func waitForEnd(of process: pid_t) -> Int32 {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 {
+      guard errno == EINTR else { return -1 }
+    }
+    let signal = status & 0x7f
+    return signal == 0 ? (status >> 8) & 0xff : signal
   }
 }
 

@@ -8,9 +8,9 @@ import Testing
   ].compactMap(\.self).map { "\($0)/mainstay-protogen" }.first(where: FileManager.default.isExecutableFile)
 
   @Test(.enabled(if: generator != nil, "mainstay-protogen is not built"))
-  func generatedCodeIsWhatTheProtosGive() throws {
+  func generatedCodeIsWhatTheProtosGive() async throws {
     let generator = try #require(Self.generator)
-    let check = try Repository.run(["scripts/generate.sh", "--check"], environment: ["PROTOGEN": generator])
-    #expect(check.code == 0, "run make generate and commit what changes")
+    let check = try await Repository.run(["scripts/generate.sh", "--check"], environment: ["PROTOGEN": generator])
+    #expect(check.code == 0, "run make generate and commit what changes: \(check.output)\(check.errors)")
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import MainstayTesting
 
 /// The package on disk, found from this file.
 enum Repository {
@@ -38,28 +39,15 @@ enum Repository {
 
   /// What `swift package dump-package` prints. It gets a scratch folder of its own, because the running `swift test`
   /// may hold the lock of the usual one.
-  static func manifest() throws -> Data {
-    let scratch = FileManager.default.temporaryDirectory.appending(path: "mainstay-manifest-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: scratch) }
-    return try run(
-      ["swift", "package", "--package-path", root.path, "--scratch-path", scratch.path, "dump-package"]
-    ).output
+  static func manifest() async throws -> Data {
+    let scratch = try TemporaryFolder()
+    let printed = try await run(
+      ["swift", "package", "--package-path", root.path, "--scratch-path", scratch.path, "dump-package"])
+    return Data(printed.output.utf8)
   }
 
-  /// Runs a command in the package root, with variables added to the environment, and waits for its end. Errors go where
-  /// those of the tests go.
-  static func run(_ command: [String], environment: [String: String] = [:]) throws -> (code: Int32, output: Data) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = command
-    process.currentDirectoryURL = root
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let data = try output.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    return (process.terminationStatus, data)
+  /// Runs a command in the package root, where tests are run from, with variables added to the environment.
+  static func run(_ command: [String], environment: [String: String] = [:]) async throws -> Program.Result {
+    try await Program.run("/usr/bin/env", command, environment: environment)
   }
 }

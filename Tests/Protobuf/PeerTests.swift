@@ -1,10 +1,14 @@
 import Foundation
+import MainstayTesting
 import Protobuf
 import ProtobufProperties
 import Testing
 
 /// Messages pass between this runtime and PyPI protobuf, both ways, in the wire format and in JSON.
-@Suite(.enabled(if: Python.hasProtobuf, "python3 with the packages of Tests/requirements.txt is needed"))
+@Suite(
+  .enabled("python3 with the packages of Tests/requirements.txt is needed") {
+    try await Python.interpreter(with: protobufModules) != nil
+  })
 struct PeerTests {
   let types: KnownTypes
   let folder: URL
@@ -25,9 +29,9 @@ struct PeerTests {
 
   private func path(_ name: String) -> String { folder.appending(path: name).path() }
 
-  @Test(arguments: [1, 2, 3]) func messagesOfPythonAreUnderstood(seed: Int) throws {
+  @Test(arguments: [1, 2, 3]) func messagesOfPythonAreUnderstood(seed: Int) async throws {
     defer { try? FileManager.default.removeItem(at: folder) }
-    try Python.run("make", sets, "\(seed)", "10", path("made"))
+    try await runPeer("make", sets, "\(seed)", "10", path("made"))
     var answers = Records()
     var count = 0
     for record in try Records.read(path("made"), count: 3) {
@@ -41,10 +45,10 @@ struct PeerTests {
     }
     #expect(count >= types.names.count * 10)
     try answers.write(path("answers"))
-    try Python.run("compare", sets, path("answers"), path("again"))
+    try await runPeer("compare", sets, path("answers"), path("again"))
   }
 
-  @Test(arguments: [1, 2, 3]) func messagesOfSwiftAreUnderstoodAndComeBack(seed: UInt64) throws {
+  @Test(arguments: [1, 2, 3]) func messagesOfSwiftAreUnderstoodAndComeBack(seed: UInt64) async throws {
     defer { try? FileManager.default.removeItem(at: folder) }
     var made = Records()
     var originals: [[UInt8]] = []
@@ -62,7 +66,7 @@ struct PeerTests {
       }
     }
     try made.write(path("made"))
-    try Python.run("compare", sets, path("made"), path("again"))
+    try await runPeer("compare", sets, path("made"), path("again"))
     let answers = try Records.read(path("again"), count: 2)
     #expect(answers.count == originals.count)
     for (original, answer) in zip(originals, answers) {
@@ -101,32 +105,11 @@ private struct Records {
   }
 }
 
-/// The Python of the package's own environment, else the system's.
-private enum Python {
-  static let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "peer.py").path()
-
-  static let interpreter: String = {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
-    let own = root.appending(path: ".venv/bin/python3").standardized.path()
-    return FileManager.default.isExecutableFile(atPath: own) ? own : "python3"
-  }()
-
-  static let hasProtobuf = (try? start(["-c", "from google.protobuf import json_format"]))?.status == 0
-
-  static func run(_ arguments: String...) throws {
-    let (status, errors) = try start([script] + arguments)
-    try #require(status == 0, "peer.py \(arguments[0]) failed:\n\(errors.suffix(4_000))")
-  }
-
-  private static func start(_ arguments: [String]) throws -> (status: Int32, errors: String) {
-    let process = Process()
-    process.executableURL = URL(filePath: "/usr/bin/env")
-    process.arguments = [interpreter] + arguments
-    let errors = Pipe()
-    process.standardError = errors
-    try process.run()
-    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return (process.terminationStatus, text)
-  }
+/// Runs peer.py; nothing may fail.
+private func runPeer(_ arguments: String...) async throws {
+  let result = try #require(
+    try await Python.run(script: "Tests/Protobuf/peer.py", arguments: arguments, modules: protobufModules))
+  try #require(result.code == 0, "peer.py \(arguments[0]) failed:\n\(result.errors.suffix(4_000))")
 }
+
+private let protobufModules = ["google.protobuf.json_format"]
