@@ -18,6 +18,28 @@ struct ForeignClientTests {
     try await system.down()
   }
 
+  @Test(.enabled("PyPI grpcio is not installed") { try await Python.interpreter(with: modules) != nil })
+  func healthAndReflectionOfEveryServiceAnswerStockClients() async throws {
+    try await withSystem { system in
+      let pki = ["ca.pem", "admin.pem", "admin-key.pem"].map { system.home.file("pki/\($0)") }
+      func ask(_ process: String, _ more: [String]) async throws {
+        let result = try await Python.run(
+          script: "Tests/Integration/infrastructure.py", arguments: ["\(system.ports[process] ?? 0)"] + pki + more,
+          modules: Self.modules)
+        #expect(result?.code == 0, "\(process) \(more): \(result?.output ?? "") \(result?.errors ?? "")")
+      }
+      try await ask("gateway", ["-"])
+      for (process, service) in [
+        ("customer", "CustomerService"), ("agent", "AgentService"), ("partner", "PartnerService"),
+        ("reporting", "ReportingService"),
+      ] {
+        let name = "mainstay.\(process).v1.\(service)"
+        try await ask(process, [name])
+        try await ask("gateway", [name, process])
+      }
+    }
+  }
+
   @Test(
     .enabled("PyPI grpcio-tools is not installed") {
       try await Python.interpreter(with: modules + ["grpc_tools"]) != nil

@@ -31,6 +31,8 @@ public enum APIDescriptors {
     CalendarDate.self,
     HealthCheckRequest.self,
     HealthCheckResponse.self,
+    HealthListRequest.self,
+    HealthListResponse.self,
     ReflectionV1ServerReflectionRequest.self,
     ReflectionV1ExtensionRequest.self,
     ReflectionV1ServerReflectionResponse.self,

@@ -125,6 +125,83 @@ public struct HealthCheckResponse: GeneratedMessage {
   }
 }
 
+/// Asks for all states.
+public struct HealthListRequest: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "grpc.health.v1.HealthListRequest"
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { grpc__health__v1__health_list_request__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Grpc__Health__V1__HealthListRequest.self)
+    grpc__health__v1__health_list_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// All states.
+public struct HealthListResponse: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "grpc.health.v1.HealthListResponse"
+
+  /// State of each service by its full name; empty means the whole server.
+  public var statuses: [String: HealthCheckResponse] = [:]
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    statuses: [String: HealthCheckResponse] = [:]
+  ) {
+    self.statuses = statuses
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { grpc__health__v1__health_list_response__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Grpc__Health__V1__HealthListResponse.self)
+    if let list = c.pointee.statuses {
+      for index in 0..<c.pointee.n_statuses {
+        guard let entry = list[index] else { continue }
+        self.statuses[String(cField: entry.pointee.key)] = entry.pointee.value.map { HealthCheckResponse(cMessage: $0) } ?? HealthCheckResponse()
+      }
+    }
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Grpc__Health__V1__HealthListResponse.self)
+    grpc__health__v1__health_list_response__init(c)
+    if !self.statuses.isEmpty {
+      let list = arena.allocate(UnsafeMutablePointer<Grpc__Health__V1__HealthListResponse__StatusesEntry>?.self, count: self.statuses.count)
+      for (index, pair) in self.statuses.sorted(by: { $0.key < $1.key }).enumerated() {
+        let entry = arena.allocate(Grpc__Health__V1__HealthListResponse__StatusesEntry.self)
+        grpc__health__v1__health_list_response__statuses_entry__init(entry)
+        entry.pointee.key = try arena.cString(pair.key, field: "grpc.health.v1.HealthListResponse.key")
+        entry.pointee.value = try pair.value.cMessage(in: arena).assumingMemoryBound(to: Grpc__Health__V1__HealthCheckResponse.self)
+        (list + index).initialize(to: entry)
+      }
+      c.pointee.statuses = list
+      c.pointee.n_statuses = self.statuses.count
+    }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
 /// The methods of `grpc.health.v1.Health` with their options.
 public enum HealthMethods {
   /// State now; NOT_FOUND for a service that does not exist.
@@ -133,7 +210,13 @@ public enum HealthMethods {
     idempotency: .noSideEffects, permission: nil,
     requestType: "grpc.health.v1.HealthCheckRequest", responseType: "grpc.health.v1.HealthCheckResponse")
 
-  /// State now and after each change, until the caller ends the call.
+  /// States of all services now.
+  public static let list = MethodDescriptor(
+    service: "grpc.health.v1.Health", name: "List", kind: .unary,
+    idempotency: .noSideEffects, permission: nil,
+    requestType: "grpc.health.v1.HealthListRequest", responseType: "grpc.health.v1.HealthListResponse")
+
+  /// State now and after each change, until the caller ends the call or the server stops.
   public static let watch = MethodDescriptor(
     service: "grpc.health.v1.Health", name: "Watch", kind: .serverStreaming,
     idempotency: .noSideEffects, permission: nil,
@@ -142,6 +225,7 @@ public enum HealthMethods {
   /// All of them, as declared.
   public static let all: [MethodDescriptor] = [
     check,
+    list,
     watch,
   ]
 }
@@ -152,7 +236,11 @@ public protocol HealthHandler: Sendable {
   func check(
     _ request: HealthCheckRequest, _ context: ServerContext
   ) async throws -> HealthCheckResponse
-  /// State now and after each change, until the caller ends the call.
+  /// States of all services now.
+  func list(
+    _ request: HealthListRequest, _ context: ServerContext
+  ) async throws -> HealthListResponse
+  /// State now and after each change, until the caller ends the call or the server stops.
   func watch(
     _ request: HealthCheckRequest, _ responses: ResponseWriter<HealthCheckResponse>, _ context: ServerContext
   ) async throws
@@ -163,6 +251,7 @@ extension HealthHandler {
   public var methodBindings: [MethodBinding] {
     [
       .unary(HealthMethods.check) { try await self.check($0, $1) },
+      .unary(HealthMethods.list) { try await self.list($0, $1) },
       .serverStreaming(HealthMethods.watch) { try await self.watch($0, $1, $2) },
     ]
   }
@@ -183,7 +272,14 @@ public struct HealthClient: Sendable {
     try await channel.unary(HealthMethods.check, request, options)
   }
 
-  /// State now and after each change, until the caller ends the call.
+  /// States of all services now.
+  public func list(
+    _ request: HealthListRequest, options: CallOptions = .init()
+  ) async throws -> HealthListResponse {
+    try await channel.unary(HealthMethods.list, request, options)
+  }
+
+  /// State now and after each change, until the caller ends the call or the server stops.
   public func watch(
     _ request: HealthCheckRequest, options: CallOptions = .init()
   ) async throws -> ResponseReader<HealthCheckResponse> {

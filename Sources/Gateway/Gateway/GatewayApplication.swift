@@ -19,7 +19,8 @@ public enum GatewayApplication {
     let context = try TLSContext(try environment.tls(), role: .client)
     return ServiceApplication(
       .streams { health in
-        let router = try InfrastructureServices.router([], health: health, access: environment.access)
+        let router = try InfrastructureServices.router(
+          [], listed: routes.services, health: health, access: environment.access)
         let own = GRPCAcceptor(router: router, logger: environment.logger)
         return GatewayAcceptor(
           routes: routes, own: own, group: environment.group, context: context, limits: HTTP2Limits(),

@@ -38,7 +38,8 @@ struct Routes: Sendable {
   /// All that there are, by name.
   let upstreams: [String: Upstream]
   private let methods: [String: Method]
-  private let services: Set<String>
+  /// Full names of what can be called through the gateway.
+  let services: Set<String>
   private let access: AccessMode
 
   init(_ configuration: Configuration, access: AccessMode) throws {

@@ -1,4 +1,3 @@
-import API
 import RPCCore
 import Synchronization
 
@@ -7,50 +6,61 @@ public final class HealthRegistry: Sendable {
   /// Watchers at once; more are refused.
   static let maximumWatchers = 1_000
 
+  /// How it is.
+  enum Condition: Sendable {
+    case starting
+    case serving
+    /// It stops: nothing follows.
+    case stopping
+  }
+
   private struct State {
-    var isServing = false
+    var condition = Condition.starting
     var waiters: [UInt64: UnsafeContinuation<Void, Never>] = [:]
     var nextWaiter: UInt64 = 0
   }
 
   private let state = Mutex(State())
-  private let services: Set<String>
+  /// The names that it answers for; "" is the process.
+  let services: Set<String>
 
   /// Answers for these services and for "", the process.
   public init(services: [String]) {
     self.services = Set(services + [""])
   }
 
-  /// Whether calls are taken now.
+  /// Whether calls are taken now. Once it stops it serves no more.
   public var isServing: Bool {
-    get { state.withLock { $0.isServing } }
-    set {
-      let woken = state.withLock { state in
-        state.isServing = newValue
-        defer { state.waiters.removeAll() }
-        return state.waiters.values.map { $0 }
-      }
-      for waiter in woken { waiter.resume() }
+    get { condition == .serving }
+    set { become(newValue ? .serving : .starting) }
+  }
+
+  /// Serves no more, and those who watch are told so for the last time.
+  public func stop() { become(.stopping) }
+
+  var condition: Condition { state.withLock { $0.condition } }
+
+  private func become(_ condition: Condition) {
+    let woken = state.withLock { state in
+      if state.condition != .stopping { state.condition = condition }
+      defer { state.waiters.removeAll() }
+      return state.waiters.values.map { $0 }
     }
+    for waiter in woken { waiter.resume() }
   }
 
-  fileprivate func status(_ service: String) -> HealthCheckResponse.ServingStatus? {
-    guard services.contains(service) else { return nil }
-    return isServing ? .serving : .notServing
-  }
-
-  /// Waits until `isServing` was set again, unless it differs from `known` already; returns early when the task is cancelled.
-  fileprivate func change(from known: Bool) async throws(RPCError) {
+  /// Waits until the condition was set again, unless it differs from `known` already; returns early when the task is cancelled.
+  func change(from known: Condition) async throws(RPCError) {
     let number: UInt64? = state.withLock { state in
       guard state.waiters.count < HealthRegistry.maximumWatchers else { return nil }
       state.nextWaiter += 1
       return state.nextWaiter
     }
-    guard let number else { throw RPCError(.resourceExhausted, "too many health watchers") }
+    guard let number else { throw RPCError(.resourceExhausted, "too many health watchers; use Check") }
     await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
         let isOver = state.withLock { state in
-          if state.isServing != known || Task.isCancelled { return true }
+          if state.condition != known || Task.isCancelled { return true }
           state.waiters[number] = continuation
           return false
         }
@@ -58,33 +68,6 @@ public final class HealthRegistry: Sendable {
       }
     } onCancel: {
       state.withLock { $0.waiters.removeValue(forKey: number) }?.resume()
-    }
-  }
-}
-
-/// grpc.health.v1.Health.
-struct HealthEndpoint: HealthHandler {
-  let registry: HealthRegistry
-
-  func check(_ request: HealthCheckRequest, _ context: ServerContext) async throws -> HealthCheckResponse {
-    guard let status = registry.status(request.service) else {
-      throw RPCError(.notFound, "no service \(request.service) here")
-    }
-    var response = HealthCheckResponse()
-    response.status = status
-    return response
-  }
-
-  func watch(
-    _ request: HealthCheckRequest, _ responses: ResponseWriter<HealthCheckResponse>, _ context: ServerContext
-  ) async throws {
-    while !Task.isCancelled {
-      let isServing = registry.isServing
-      var response = HealthCheckResponse()
-      response.status =
-        registry.status(request.service).map { _ in isServing ? .serving : .notServing } ?? .serviceUnknown
-      try await responses.write(response)
-      try await registry.change(from: isServing)
     }
   }
 }

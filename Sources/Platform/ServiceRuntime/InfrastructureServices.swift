@@ -3,16 +3,13 @@ import RPCCore
 
 /// What every service has beside its own methods: health, reflection, identity and permission.
 public enum InfrastructureServices {
-  /// A router with all of it.
+  /// A router with all of it. Reflection lists the methods' services, and `listed` for what is answered behind this process.
   public static func router(
-    _ methods: [MethodBinding], health: HealthRegistry, access: AccessMode
+    _ methods: [MethodBinding], listed: Set<String> = [], health: HealthRegistry, access: AccessMode
   ) throws -> Router {
-    let names = Set(methods.map(\.method.service)).union([
-      "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
-    ])
-    let reflection = try ReflectionEndpoint(services: Array(names))
-    return Router(
-      methods + HealthEndpoint(registry: health).methodBindings + reflection.bindings,
-      interceptors: [AccessInterceptor(mode: access)])
+    let own = methods + HealthEndpoint(registry: health).methodBindings
+    let services = listed.union(own.map(\.method.service)).union(ReflectionEndpoint.names)
+    let reflection = try ReflectionEndpoint(services: services)
+    return Router(own + reflection.bindings, interceptors: [AccessInterceptor(mode: access)])
   }
 }

@@ -7,8 +7,13 @@ public struct ReflectionEndpoint: ReflectionV1ServerReflectionHandler {
   private let pool: DescriptorPool
   private let services: [String]
 
-  /// Answers for these services.
-  public init(services: [String]) throws {
+  /// Both names of the service.
+  public static let names: Set<String> = [
+    "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+  ]
+
+  /// Lists these services; files and symbols are found for all that the API has.
+  public init(services: Set<String>) throws {
     pool = try APIDescriptors.pool.get()
     self.services = services.sorted()
   }
@@ -52,27 +57,32 @@ public struct ReflectionEndpoint: ReflectionV1ServerReflectionHandler {
         return service
       }
       return .listServicesResponse(list)
-    case .fileByFilename(let name): return files(pool.file(named: name))
-    case .fileContainingSymbol(let symbol): return files(pool.fileContaining(symbol: symbol))
+    case .fileByFilename(let name): return files(pool.file(named: name), "file \(name)")
+    case .fileContainingSymbol(let symbol): return files(pool.fileContaining(symbol: symbol), "symbol \(symbol)")
     case .fileContainingExtension(let wanted):
-      return files(
-        pool.files.first { file in
-          file.extends.contains { $0.extendee == wanted.containingType && $0.number == Int(wanted.extensionNumber) }
-        })
+      let (type, number) = (wanted.containingType, wanted.extensionNumber)
+      let file = pool.files.first { file in
+        file.extends.contains { $0.extendee == type && $0.number == Int(number) }
+      }
+      return files(file, "extension \(number) of \(type)")
     case .allExtensionNumbersOfType(let type):
+      guard pool.message(named: type) != nil else { return error(.notFound, "message \(type) not found") }
       var numbers = ReflectionV1ExtensionNumberResponse()
       numbers.baseTypeName = type
       numbers.extensionNumber = pool.files.flatMap(\.extends).filter { $0.extendee == type }
-        .map { Int32(clamping: $0.number) }
+        .map { Int32(clamping: $0.number) }.sorted()
       return .allExtensionNumbersResponse(numbers)
-    case nil: return error(.invalidArgument, "the request asks nothing")
+    case nil: return error(.invalidArgument, "the request asks nothing: set one of its fields")
     }
   }
 
-  private func files(_ file: ProtoFile?) -> ReflectionV1ServerReflectionResponse.MessageResponse {
-    guard let file else { return error(.notFound, "not found") }
+  private func files(
+    _ file: ProtoFile?, _ wanted: String
+  ) -> ReflectionV1ServerReflectionResponse.MessageResponse {
+    guard let file else { return error(.notFound, "\(wanted) not found") }
     var response = ReflectionV1FileDescriptorResponse()
-    response.fileDescriptorProto = pool.fileWithDependencies(file.name).map(\.bytes)
+    // The file that was asked for comes first: some clients look at no other.
+    response.fileDescriptorProto = pool.fileWithDependencies(file.name).reversed().map(\.bytes)
     return .fileDescriptorResponse(response)
   }
 

@@ -124,7 +124,7 @@ public enum ServiceProcess {
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     opening.cancel()
     await opening.value
-    health.isServing = false
+    health.stop()
     await server.shutdown(grace: .seconds(grace))
     for task in background { task.cancel() }
     for task in background { await task.value }

@@ -78,6 +78,12 @@ static inline const void *grpc__health__v1__health_check_request__descriptor_poi
 static inline const void *grpc__health__v1__health_check_response__descriptor_pointer(void) {
   return &grpc__health__v1__health_check_response__descriptor;
 }
+static inline const void *grpc__health__v1__health_list_request__descriptor_pointer(void) {
+  return &grpc__health__v1__health_list_request__descriptor;
+}
+static inline const void *grpc__health__v1__health_list_response__descriptor_pointer(void) {
+  return &grpc__health__v1__health_list_response__descriptor;
+}
 static inline const void *grpc__reflection__v1__server_reflection_request__descriptor_pointer(void) {
   return &grpc__reflection__v1__server_reflection_request__descriptor;
 }
