@@ -29,10 +29,10 @@ final class InProcessConnection: @unchecked Sendable {
     needsTurn()
   }
 
-  /// Refuses new streams, and ends when the running ones have.
+  /// Lets the client go elsewhere, and ends when the running streams have.
   func drain() {
     isDraining = true
-    pipe.server.refuseStreams()
+    pipe.server.drain()
     needsTurn()
   }
 

@@ -29,9 +29,6 @@ final class SocketConnection: PollHandler {
   private static let readsPerTurn = 16
   /// Output is packed until a TLS record is full.
   private static let recordBytes = 16_384
-  /// How long TCP, TLS and a client's wait for the server's first bytes may take together.
-  private static let handshakeNanoseconds: UInt64 = 10_000_000_000
-
   let loop: EventLoop
   let address: String
   private(set) var http2: HTTP2Connection?
@@ -41,7 +38,13 @@ final class SocketConnection: PollHandler {
   private let limits: HTTP2Limits
   private var owner: (any SocketConnectionOwner)?
   private var phase: Phase
-  private var handshakeTimer: LoopTimer?
+  private var life: ConnectionLife
+  /// The only timer of a connection: the end of the handshake's time first, then whatever `life` waits for.
+  private var timer: LoopTimer?
+  /// Whether streams are looked at for stalls: not while there are none.
+  private var isLooking = false
+  /// Why the connection is closed when its output has gone.
+  private var lastWords: String?
   /// Output that the socket did not take.
   private var unsent: [UInt8] = []
   private var unsentOffset = 0
@@ -51,7 +54,7 @@ final class SocketConnection: PollHandler {
   /// Takes over a socket that is connected, or still connecting.
   init?(
     loop: EventLoop, descriptor: Int32, address: String, context: TLSContext, serverName: String?, limits: HTTP2Limits,
-    isConnecting: Bool, owner: any SocketConnectionOwner
+    life lifeLimits: ConnectionLimits? = nil, isConnecting: Bool, owner: any SocketConnectionOwner
   ) {
     guard let tls = TLSStream(context, descriptor: descriptor, serverName: serverName) else { return nil }
     self.loop = loop
@@ -60,14 +63,17 @@ final class SocketConnection: PollHandler {
     self.limits = limits
     self.owner = owner
     role = context.role
+    life = ConnectionLife(
+      lifeLimits ?? (context.role == .server ? .server : .client), now: loop.now, jitter: loop.random.next())
     phase = isConnecting ? .connecting : .handshaking
     peer = Peer(address: address, certificate: nil)
     super.init(descriptor: descriptor)
     var one: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
     loop.watch(self, isConnecting ? EPOLLOUT.rawValue : EPOLLIN.rawValue)
-    handshakeTimer = loop.schedule(afterNanoseconds: SocketConnection.handshakeNanoseconds) { [weak self] in
-      self?.close("no TLS handshake within 10 seconds")
+    let time = life.limits.handshakeTime
+    timer = loop.schedule(afterNanoseconds: time.wholeNanoseconds) { [weak self] in
+      self?.close("no connection with TLS and HTTP/2 within \(time)")
     }
     if role == .client, !isConnecting { ready(EPOLLIN.rawValue) }
   }
@@ -88,12 +94,20 @@ final class SocketConnection: PollHandler {
     guard phase != .closed else { return }
     if phase == .open { tls.shutdown() }
     phase = .closed
-    if let handshakeTimer { loop.cancel(handshakeTimer) }
+    if let timer { loop.cancel(timer) }
     loop.forget(self)
     let owner = owner
     self.owner = nil
     http2?.abort(reason)
     owner?.connectionClosed(self, reason: reason)
+  }
+
+  /// Lets the peer go elsewhere without losing a call, and closes when its streams have ended.
+  func drain() {
+    guard phase == .open, let http2 else { return close("the connection is not needed any more") }
+    life.announced(at: loop.now)
+    http2.drain()
+    keepWatch()
   }
 
   /// Closes when all streams have ended and all output has gone.
@@ -132,15 +146,13 @@ final class SocketConnection: PollHandler {
     phase = .open
     watch(EPOLLIN.rawValue)
     loop.markDirty(self)
-    if role == .server { becomeReady() }
     // The peer's first bytes may have been read together with the end of its handshake.
     if phase == .open { readAll() }
   }
 
   private func becomeReady() {
     isReady = true
-    if let handshakeTimer { loop.cancel(handshakeTimer) }
-    handshakeTimer = nil
+    keepWatch()
     owner?.connectionIsReady(self)
   }
 
@@ -149,11 +161,14 @@ final class SocketConnection: PollHandler {
       guard let http2, phase == .open else { return }
       switch tls.read(loop.scratch) {
       case .done(let count):
+        life.lastRead = loop.now
         guard http2.receive(UnsafeRawBufferPointer(rebasing: loop.scratch[0..<count])) else {
           flush()
           return close("the peer broke the HTTP/2 protocol")
         }
         if !isReady { becomeReady() }
+        if !isLooking, http2.activeStreams > 0 { startLooking() }
+        if lastWords != nil { return }
       case .wantsRead: return
       case .wantsWrite: return watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
       case .ended: return close("connection closed by the peer")
@@ -178,6 +193,8 @@ final class SocketConnection: PollHandler {
       }
     }
     if interest & EPOLLOUT.rawValue != 0 { watch(EPOLLIN.rawValue) }
+    if let lastWords { return close(lastWords) }
+    if !isLooking, http2.activeStreams > 0 { startLooking() }
     if http2.isDone || closesWhenDone && http2.activeStreams == 0 { close("connection done") }
   }
 
@@ -198,7 +215,9 @@ final class SocketConnection: PollHandler {
     var sent = 0
     while sent < bytes.count {
       switch tls.write(UnsafeRawBufferPointer(rebasing: bytes[sent...])) {
-      case .done(let count): sent += count
+      case .done(let count):
+        sent += count
+        life.lastWrite = loop.now
       case .wantsRead, .wantsWrite:
         if keepRest {
           unsent = Array(bytes[sent...])
@@ -237,7 +256,70 @@ extension SocketConnection: HTTP2ConnectionDelegate {
 
   func connectionReceivedGoAway() { owner?.connectionReceivedGoAway(self) }
 
+  func connectionReceivedPing() {
+    guard let http2 else { return }
+    let isAllowed = life.receivedPing(
+      activeStreams: http2.activeStreams, hasSent: http2.hasSentPayload, at: loop.now)
+    http2.hasSentPayload = false
+    if role == .server, !isAllowed { condemn("too_many_pings", "the peer sends too many pings") }
+  }
+
+  func connectionRefusedStreams() {
+    life.refused(at: loop.now)
+    closeWhenDone()
+  }
+
   func connectionClosedStream() {
+    if http2?.activeStreams == 0 { life.emptySince = loop.now }
     if closesWhenDone { loop.markDirty(self) }
+  }
+}
+
+extension SocketConnection {
+  /// Tells the peer that it asks for too much, and closes.
+  private func condemn(_ text: String, _ reason: String) {
+    guard lastWords == nil else { return }
+    lastWords = reason
+    http2?.condemn(HTTP2Connection.enhanceYourCalm, text)
+    loop.markDirty(self)
+  }
+
+  private func startLooking() {
+    isLooking = true
+    life.wake(at: loop.now)
+    keepWatch()
+  }
+
+  /// Does what is due, and sets the timer for what comes next.
+  private func keepWatch() {
+    if let timer { loop.cancel(timer) }
+    timer = nil
+    while phase == .open, let http2 {
+      let facts = ConnectionLife.Facts(
+        activeStreams: http2.activeStreams, isOutputBlocked: !unsent.isEmpty, openHeaderBlock: http2.openHeaderBlock)
+      switch life.next(facts, at: loop.now) {
+      case .wait(let until):
+        isLooking = facts.activeStreams > 0
+        guard let until else { return }
+        let delay = until > loop.now ? until - loop.now : 0
+        timer = loop.schedule(afterNanoseconds: delay) { [weak self] in self?.keepWatch() }
+        return
+      case .ping: http2.ping()
+      case .drain: retire(http2)
+      case .refuseStreams:
+        life.refused(at: loop.now)
+        http2.refuseStreams()
+      case .lookForStalls: http2.resetStalledStreams(after: life.stallLooks)
+      case .close(let reason): close(reason)
+      }
+    }
+  }
+
+  /// A server asks its client to go elsewhere; a client does so.
+  private func retire(_ http2: HTTP2Connection) {
+    life.announced(at: loop.now)
+    if role == .server { return http2.drain() }
+    http2.refuseStreams()
+    owner?.connectionReceivedGoAway(self)
   }
 }

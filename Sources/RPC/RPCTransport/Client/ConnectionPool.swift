@@ -16,6 +16,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     public var policy = LoadBalancing.pickFirst
     /// Limits of each connection.
     public var limits = HTTP2Limits()
+    /// How long each connection may live, be silent or make us wait.
+    public var connectionLimits = ConnectionLimits.client
     /// Longest time between two attempts at one address, jitter apart.
     public var maximumBackoff = Duration.seconds(5)
     /// How long TCP, TLS and the wait for the server's first bytes may take together.

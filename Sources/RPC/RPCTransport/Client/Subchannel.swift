@@ -68,7 +68,8 @@ final class Subchannel {
     }
     connection = SocketConnection(
       loop: loop, descriptor: descriptor, address: address.description, context: context,
-      serverName: target.serverName, limits: configuration.limits, isConnecting: true, owner: self)
+      serverName: target.serverName, limits: configuration.limits, life: configuration.connectionLimits,
+      isConnecting: true, owner: self)
     guard let connection else {
       close(descriptor)
       return fail("out of memory")

@@ -27,6 +27,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   public let clock: any Clock
   /// Where back-off gets its jitter from.
   public let random: any RandomSource
+  /// The monotonic time at which this turn began: for what need not be exact, without asking the clock.
+  private(set) var now: UInt64
   let pollDescriptor: Int32
   private let wakeDescriptor: Int32
   private let inbound = Mutex(Inbound())
@@ -49,6 +51,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   public init(clock: some Clock = SystemClock(), random: some RandomSource = SystemRandom()) throws(TransportError) {
     self.clock = clock
     self.random = random
+    now = clock.monotonicNanoseconds()
     pollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
     wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     scratch = .allocate(byteCount: EventLoop.scratchBytes, alignment: 64)
@@ -166,6 +169,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     var events = [epoll_event](repeating: epoll_event(), count: EventLoop.eventsPerPoll)
     while true {
       let count = epoll_wait(pollDescriptor, &events, Int32(events.count), millisecondsToWait())
+      now = clock.monotonicNanoseconds()
       for event in events.prefix(Int(max(0, count))) {
         if let pointer = event.data.ptr {
           let handler = Unmanaged<PollHandler>.fromOpaque(pointer).takeUnretainedValue()
@@ -178,7 +182,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
       readAgain()
       if takeInbound() { return closeAll() }
       runJobs()
-      let now = clock.monotonicNanoseconds()
+      now = clock.monotonicNanoseconds()
       while let timer = timers.expired(at: now) { timer.action() }
       runJobs()
       retired.removeAll(keepingCapacity: true)

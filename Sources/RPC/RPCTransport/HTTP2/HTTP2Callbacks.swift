@@ -24,13 +24,17 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
     return 0
   }
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
-    guard let header = frame?.pointee.hd else { return 0 }
+    guard let frame else { return 0 }
+    let header = frame.pointee.hd
     let endStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
     withConnection(user, orElse: ()) { connection in
       switch UInt32(header.type) {
       case NGHTTP2_HEADERS.rawValue: connection.receivedHeaders(header.stream_id, endStream: endStream)
       case NGHTTP2_DATA.rawValue where endStream: connection.receivedEnd(header.stream_id)
       case NGHTTP2_GOAWAY.rawValue: connection.receivedGoAway()
+      case NGHTTP2_PING.rawValue:
+        let isAnswer = header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
+        connection.receivedPing(isAnswer: isAnswer, frame.pointee.ping.opaque_data.0)
       default: break
       }
     }
@@ -41,10 +45,12 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
     return 0
   }
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
-    guard let header = frame?.pointee.hd, header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return 0 }
+    guard let header = frame?.pointee.hd else { return 0 }
     let type = UInt32(header.type)
-    if type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue {
-      withConnection(user, orElse: ()) { $0.sentEnd(header.stream_id) }
+    guard type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue else { return 0 }
+    withConnection(user, orElse: ()) { connection in
+      connection.hasSentPayload = true
+      if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 { connection.sentEnd(header.stream_id) }
     }
     return 0
   }

@@ -19,6 +19,17 @@ public protocol HTTP2ConnectionDelegate: AnyObject {
   func connectionReceivedGoAway()
   /// A stream has ended; `activeStreams` are left.
   func connectionClosedStream()
+  /// The peer asks for a sign of life, which it gets.
+  func connectionReceivedPing()
+  /// The last step of `HTTP2Connection.drain`: no stream is taken any more.
+  func connectionRefusedStreams()
+}
+
+extension HTTP2ConnectionDelegate {
+  /// Whoever has no clock cannot say what is too often.
+  public func connectionReceivedPing() {}
+  /// Nothing is to be done: the streams end when they do.
+  public func connectionRefusedStreams() {}
 }
 
 /// An HTTP/2 connection as a state machine over nghttp2: bytes in by `receive`, bytes out by `nextOutput`. It knows no socket
@@ -29,8 +40,8 @@ public final class HTTP2Connection {
   /// Who owns it.
   public weak var delegate: (any HTTP2ConnectionDelegate)?
   private let limits: HTTP2Limits
-  private var session: OpaquePointer?
-  private var streams: [Int32: HTTP2Stream] = [:]
+  private(set) var session: OpaquePointer?
+  private(set) var streams: [Int32: HTTP2Stream] = [:]
   private var openedStreams = 0
   /// Headers of the frame that is being read: frames come one at a time, so one block serves them all.
   private var incoming = HeaderBlock()
@@ -40,7 +51,15 @@ public final class HTTP2Connection {
   private var isReceiving = false
   private var isAborted = false
   /// Whether either side has said that no new stream is taken.
-  public private(set) var isClosing = false
+  public internal(set) var isClosing = false
+  var isDraining = false
+  /// Whether headers or data have gone out since the peer's last ping.
+  var hasSentPayload = false
+  /// Number of looks for stalls so far: the clock of `HTTP2Stream`.
+  var looks: UInt32 = 0
+  private var headerBlocks = 0
+  /// Number of the header block that has begun and not ended; nil if there is none.
+  private(set) var openHeaderBlock: Int?
 
   /// A connection at its beginning; its preface and SETTINGS are the first output. Nil if there is no memory.
   public init?(role: HTTP2Role, limits: HTTP2Limits = .init()) {
@@ -118,7 +137,7 @@ public final class HTTP2Connection {
   }
 
   /// Tells the delegate of output, once until it asks for it; while bytes come in, at their end.
-  private func requestFlush() {
+  func requestFlush() {
     guard !isReceiving, !hasRequestedFlush, let delegate else { return }
     hasRequestedFlush = true
     delegate.connectionNeedsFlush()
@@ -164,8 +183,10 @@ public final class HTTP2Connection {
     _ = trailers.withNghttp2 { nghttp2_submit_trailer(session, stream.id, $0, $1) }
   }
 
+  /// Once for each stream: what comes in meanwhile must not send a second one.
   func submitReset(_ stream: HTTP2Stream, _ errorCode: UInt32) {
-    guard streams[stream.id] != nil else { return }
+    guard streams[stream.id] != nil, !stream.isReset else { return }
+    stream.isReset = true
     nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.id, errorCode)
     requestFlush()
   }
@@ -180,22 +201,7 @@ public final class HTTP2Connection {
     requestFlush()
   }
 
-  // MARK: life
-
-  /// First step of a drain: tells the peer that the end is near; streams that it opens meanwhile are still taken.
-  public func announceShutdown() {
-    nghttp2_submit_shutdown_notice(session)
-    requestFlush()
-  }
-
-  /// Second step: no stream after the last one that has come is taken.
-  public func refuseStreams() {
-    isClosing = true
-    nghttp2_submit_goaway(
-      session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session),
-      NGHTTP2_NO_ERROR.rawValue, nil, 0)
-    requestFlush()
-  }
+  // MARK: settings
 
   private func submitSettings() {
     var entries = [
@@ -223,6 +229,10 @@ public final class HTTP2Connection {
   /// on would hold the stream for ever (RFC 9113, 8.1).
   func sentEnd(_ id: Int32) {
     guard role == .server, nghttp2_session_get_stream_remote_close(session, id) == 0 else { return }
+    if let stream = stream(id) {
+      guard !stream.isReset else { return }
+      stream.isReset = true
+    }
     nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, NGHTTP2_NO_ERROR.rawValue)
   }
 
@@ -235,6 +245,8 @@ public final class HTTP2Connection {
   func began(_ id: Int32) -> Int32 {
     incoming.removeAll()
     hasTooLargeHeaders = false
+    headerBlocks &+= 1
+    openHeaderBlock = headerBlocks
     guard role == .server, streams[id] == nil else { return 0 }
     let stream = HTTP2Stream(id: id, connection: self)
     streams[id] = stream
@@ -259,6 +271,7 @@ public final class HTTP2Connection {
   }
 
   func receivedHeaders(_ id: Int32, endStream: Bool) {
+    openHeaderBlock = nil
     guard !hasTooLargeHeaders, let stream = stream(id) else { return }
     let headers = incoming
     if stream.hasReceivedHeaders {

@@ -44,6 +44,13 @@ public final class HTTP2Stream {
   /// Received bytes that no credit was given for yet.
   private(set) var unconsumedBytes = 0
   var hasReceivedHeaders = false
+  /// Whether a reset was submitted.
+  var isReset = false
+  /// Whether the peer has begun a message and not ended it; told by whoever knows messages.
+  public var awaitsRest = false
+  /// The looks (`HTTP2Connection.looks`) at which the peer last took and last sent data, or could begin to.
+  private var lastTaken: UInt32
+  private var lastReceived: UInt32
   /// The chunk that is being sent, from `offset` on, and those behind it, from `nextLater` on.
   private var current: [UInt8] = []
   private var offset = 0
@@ -56,6 +63,8 @@ public final class HTTP2Stream {
   init(id: Int32, connection: HTTP2Connection) {
     self.id = id
     self.connection = connection
+    lastTaken = connection.looks
+    lastReceived = connection.looks
   }
 
   /// Whether more is queued than the peer takes.
@@ -67,6 +76,7 @@ public final class HTTP2Stream {
   /// Queues data. Empty data and data after the end are ignored.
   public func write(_ bytes: consuming [UInt8]) {
     guard !bytes.isEmpty, !isFinished else { return }
+    if queuedBytes == 0, let connection { lastTaken = connection.looks }
     queuedBytes += bytes.count
     // Most streams never have more than one chunk at a time, which needs no list.
     if current.isEmpty { current = bytes } else { later.append(bytes) }
@@ -103,7 +113,14 @@ public final class HTTP2Stream {
 
   func receive(_ data: UnsafeRawBufferPointer) {
     unconsumedBytes += data.count
+    if let connection { lastReceived = connection.looks }
     if let handler { handler.received(data: data) } else { consume(data.count) }
+  }
+
+  /// Whether the peer has made us wait for so many looks. Who has no credit left waits for us.
+  func hasStalled(at look: UInt32, patience: UInt32) -> Bool {
+    if queuedBytes > 0, look &- lastTaken > patience { return true }
+    return awaitsRest && unconsumedBytes == 0 && look &- lastReceived > patience
   }
 
   private func resume() {
@@ -140,6 +157,7 @@ public final class HTTP2Stream {
       if offset == current.count { takeNextChunk() }
     }
     queuedBytes -= filled
+    if filled > 0, let connection { lastTaken = connection.looks }
     if wasCongested, queuedBytes < HTTP2Stream.lowWaterBytes {
       wasCongested = false
       handler?.becameWritable()

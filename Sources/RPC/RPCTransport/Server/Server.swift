@@ -21,17 +21,21 @@ public final class Server: Sendable {
     public var tls: TLSConfiguration
     /// Limits of each connection.
     public var limits: HTTP2Limits
+    /// How long its connections may live, be silent or make us wait.
+    public var connectionLimits: ConnectionLimits
     /// Connections at once; more are closed as they come.
     public var maximumConnections: Int
 
     /// How a server listens.
     public init(
-      host: String, port: Int, tls: TLSConfiguration, limits: HTTP2Limits = .init(), maximumConnections: Int = 20_000
+      host: String, port: Int, tls: TLSConfiguration, limits: HTTP2Limits = .init(),
+      connectionLimits: ConnectionLimits = .server, maximumConnections: Int = 20_000
     ) {
       self.host = host
       self.port = port
       self.tls = tls
       self.limits = limits
+      self.connectionLimits = connectionLimits
       self.maximumConnections = maximumConnections
     }
   }
@@ -48,7 +52,7 @@ public final class Server: Sendable {
   public init(_ configuration: Configuration, acceptor: any StreamAcceptor, group: EventLoopGroup) async throws {
     let context = try TLSContext(configuration.tls, role: .server)
     let shares = group.loops.map { loop in
-      ServerShare(loop: loop, context: context, acceptor: acceptor, limits: configuration.limits)
+      ServerShare(loop: loop, context: context, acceptor: acceptor, configuration)
     }
     self.shares = shares
     first = group.first
@@ -67,15 +71,7 @@ public final class Server: Sendable {
     let (listener, shares, first) = (listener, shares, first)
     _ = try? await first.run {
       listener.value.stopListening()
-      for share in shares { share.forEach { $0.http2?.announceShutdown() } }
-      // Streams that crossed the announcement on their way are still taken (RFC 9113, 6.8).
-      try? await first.sleep(for: .milliseconds(100))
-      for share in shares {
-        share.forEach {
-          $0.http2?.refuseStreams()
-          $0.closeWhenDone()
-        }
-      }
+      for share in shares { share.drain() }
       let deadline = Deadline(after: grace, clock: first.clock)
       while shares.contains(where: { $0.connectionCount > 0 }),
         deadline.remainingNanoseconds(at: first.clock.monotonicNanoseconds()) > 0

@@ -11,14 +11,17 @@ final class ServerShare: @unchecked Sendable {
   private let context: TLSContext
   private let acceptor: any StreamAcceptor
   private let limits: HTTP2Limits
+  private let connectionLimits: ConnectionLimits
+  private var isDraining = false
   private let count = Atomic<Int>(0)
   private var connections: [ObjectIdentifier: SocketConnection] = [:]
 
-  init(loop: EventLoop, context: TLSContext, acceptor: any StreamAcceptor, limits: HTTP2Limits) {
+  init(loop: EventLoop, context: TLSContext, acceptor: any StreamAcceptor, _ configuration: Server.Configuration) {
     self.loop = loop
     self.context = context
     self.acceptor = acceptor
-    self.limits = limits
+    limits = configuration.limits
+    connectionLimits = configuration.connectionLimits
   }
 
   /// Connections now, for whoever asks.
@@ -27,16 +30,29 @@ final class ServerShare: @unchecked Sendable {
   /// Takes a socket that was accepted; called by the listener on its own loop.
   func take(_ descriptor: Int32, address: String) {
     count.add(1, ordering: .relaxed)
+    loop.execute { self.begin(descriptor, address) }
+  }
+
+  /// Lets all clients go elsewhere: each connection ends with its last call. Those that come from now on are closed.
+  func drain() {
     loop.execute {
-      let connection = SocketConnection(
-        loop: self.loop, descriptor: descriptor, address: address, context: self.context, serverName: nil,
-        limits: self.limits, isConnecting: false, owner: self)
-      if let connection {
-        self.connections[ObjectIdentifier(connection)] = connection
-      } else {
-        close(descriptor)
-        self.count.subtract(1, ordering: .relaxed)
-      }
+      self.isDraining = true
+      for connection in self.connections.values { connection.drain() }
+    }
+  }
+
+  private func begin(_ descriptor: Int32, _ address: String) {
+    let connection =
+      isDraining
+      ? nil
+      : SocketConnection(
+        loop: loop, descriptor: descriptor, address: address, context: context, serverName: nil, limits: limits,
+        life: connectionLimits, isConnecting: false, owner: self)
+    if let connection {
+      connections[ObjectIdentifier(connection)] = connection
+    } else {
+      close(descriptor)
+      count.subtract(1, ordering: .relaxed)
     }
   }
 
