@@ -42,6 +42,7 @@ let package = Package(
     .executable(name: "mainstay-partner", targets: ["mainstay-partner"]),
     .executable(name: "mainstay-agent", targets: ["mainstay-agent"]),
     .executable(name: "mainstay-interop", targets: ["mainstay-interop"]),
+    .executable(name: "mainstay-load", targets: ["mainstay-load"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -67,6 +68,7 @@ let package = Package(
     layer("RPCCore", "RPC/RPCCore", ["Core", "Protobuf"]),
     layer("RPCTransport", "RPC/RPCTransport", ["Core", "RPCCore", "COpenSSL", "CNghttp2", logging]),
     layer("RPCInProcess", "RPC/RPCInProcess", ["Core", "RPCCore", "RPCTransport"]),
+    layer("RPCReflection", "RPC/RPCReflection", ["Protobuf", "RPCCore", "API"]),
 
     // Data
     layer("Storage", "Storage/Storage", ["Core"]),
@@ -130,9 +132,14 @@ let package = Package(
     layer("Demo", "Demo", ["Core"]),
     program(
       "mainstay", "CLI",
-      ["Core", "Demo", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", argumentParser, logging, yams]),
+      [
+        "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "ServiceRuntime", argumentParser,
+        logging, yams,
+      ]),
     program(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
+    program(
+      "mainstay-load", "Load", ["Core", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", argumentParser, yams]),
 
     // Tests: no product imports it
     layer(
@@ -150,6 +157,9 @@ let package = Package(
       name: "CLITests", dependencies: ["API", "Core", "ProtobufProperties", "RPCCore", "mainstay"], path: "Tests/CLI",
       exclude: ["Corpus"], swiftSettings: strict),
     suite("IntegrationTests", "Integration", ["MainstayTesting", "ProtobufProperties"]),
+    suite(
+      "LoadTests", "Load",
+      ["API", "Core", "MainstayTesting", "RPCCore", "RPCTransport", "ServiceRuntime", "mainstay-load", logging]),
 
     // Suites of the customer service
     suite("CoreTests", "Core", ["Core"]),

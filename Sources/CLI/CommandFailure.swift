@@ -1,4 +1,5 @@
 import RPCCore
+import RPCReflection
 import RPCTransport
 
 /// Why a command ends without having done its work: what the person reads, and the exit code.
@@ -37,6 +38,8 @@ struct CommandFailure: Error {
     case let failure as CommandFailure: self = failure
     case let error as RPCError: self.init(error)
     case let error as TransportError: self.init(error.description)
+    case let failure as MethodLookupFailure:
+      self = failure.isUsage ? .usage(failure.message) : CommandFailure(failure.message)
     case is CancellationError: self.init("cancelled")
     default: return nil
     }

@@ -18,6 +18,8 @@ enum Layers {
     "RPCCore": ["Core", "Protobuf"],
     "RPCTransport": ["Core", "RPCCore", "COpenSSL", "CNghttp2", "Logging"],
     "RPCInProcess": ["Core", "RPCCore", "RPCTransport"],
+    // Asks a server what its methods look like: for programs that call any method.
+    "RPCReflection": ["Protobuf", "RPCCore", "API"],
 
     "Storage": ["Core"],
     "StorageSQLite": ["Core", "Storage", "CSQLite"],
@@ -59,10 +61,12 @@ enum Layers {
     // Invented data know no service: the command line carries them there.
     "Demo": ["Core"],
     "mainstay": [
-      "Core", "Demo", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "ArgumentParser", "Logging",
-      "Yams",
+      "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "ServiceRuntime",
+      "ArgumentParser", "Logging", "Yams",
     ],
     "mainstay-interop": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ArgumentParser", "Logging"],
+    // Calls by bytes over the transport itself: a stub per call would cost more than the server it measures.
+    "mainstay-load": ["Core", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "ArgumentParser", "Yams"],
 
     // What tests share. It is in no other list: no product may use it.
     "MainstayTesting": [

@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import Protobuf
 import RPCCore
+import RPCReflection
 import RPCTransport
 
 /// mainstay call.
@@ -46,7 +47,8 @@ struct CallCommand: ParsableCommand {
     let body = try stream ? nil : requestBytes()
     let (name, onlyReflection, format) = (method, reflection, format)
     try connection.withSession { session in
-      let lookup = MethodLookup(session: session, metadata: metadata)
+      let lookup = MethodLookup(
+        channel: session.channel, address: "\(session.address)", options: session.unaryOptions(metadata))
       let method = try await lookup.find(name, onlyReflection: onlyReflection)
       let isStream = method.descriptor.kind != .unary
       let options = isStream ? session.streamOptions(metadata) : session.unaryOptions(metadata)
