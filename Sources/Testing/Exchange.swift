@@ -11,7 +11,7 @@ public final class Exchange: ServerCallTransport, Sendable {
   /// No replies yet.
   public init() {}
 
-  public func send(framed: [UInt8]) {
+  public func send(framed: [UInt8], compressed: Bool) {
     state.withLock { $0.messages.append(Array(framed.dropFirst(framePrefixLength))) }
     arrival.raise()
   }
@@ -19,6 +19,7 @@ public final class Exchange: ServerCallTransport, Sendable {
     state.withLock { $0.headersSent = true }
     arrival.raise()
   }
+  public func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] { message }
   public var isCongested: Bool { false }
   public func messagesConsumed() {}
 

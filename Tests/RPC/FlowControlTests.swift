@@ -93,8 +93,9 @@ struct FlowControlTests {
   }
 }
 
-private final class NowhereTransport: ServerCallTransport {
-  func send(framed: [UInt8]) {}
+final class NowhereTransport: ServerCallTransport {
+  func send(framed: [UInt8], compressed: Bool) {}
+  func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] { message }
   func sendHeaders() {}
   let isCongested = false
   func messagesConsumed() {}

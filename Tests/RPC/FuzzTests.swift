@@ -53,11 +53,11 @@ struct FuzzTests {
     let client = try #require(HTTP2Connection(role: .client))
     for method in [Probe.echo, Probe.sum, Probe.fill, Probe.chat, Probe.mirror] {
       let headers = GRPCHeaders.request(
-        path: method.path, authority: "fuzz", timeoutNanoseconds: 1_000_000_000, metadata: .init())
+        path: method.path, authority: "fuzz", timeoutNanoseconds: 1_000_000_000, options: .init())
       let stream = try #require(client.open(headers, handler: RecordingHandler()))
       for message in ["3 10", "x"].prefix(method.kind.clientStreams ? 2 : 1) {
         var bytes = framed(message)
-        setFramePrefix(&bytes)
+        setFramePrefix(&bytes, flag: 0)
         stream.write(bytes)
       }
       stream.finish()

@@ -112,7 +112,7 @@ struct HostilePeerTests {
         return handler.trailers?.first("grpc-status") ?? handler.headers?.first("grpc-status")
       }
       #expect(try answer([("grpc-timeout", "5")], []) == "13")
-      #expect(try answer([], [1, 0, 0, 0, 1, 65]) == "12")
+      #expect(try answer([], [1, 0, 0, 0, 1, 65]) == "13")
       #expect(try answer([], [2, 0, 0, 0, 1, 65]) == "13")
       #expect(try answer([], [0, 255, 255, 255, 255, 65]) == "8")
       #expect(try answer([], [0, 0, 0, 0, 9, 65]) == "13")

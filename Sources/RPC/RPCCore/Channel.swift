@@ -9,6 +9,10 @@ public struct CallOptions: Sendable {
   public var metadata: Metadata
   /// Wait for a connection instead of failing with UNAVAILABLE when there is none.
   public var waitForReady: Bool
+  /// Whether requests go out in gzip, where it makes them smaller. A server that does not know gzip answers UNIMPLEMENTED.
+  public var compressesRequests = false
+  /// Whether the server may answer in gzip; whether it does is for its handler to say.
+  public var acceptsCompressedReplies = false
 
   /// How one call shall be made.
   public init(deadline: Deadline? = nil, metadata: Metadata = .init(), waitForReady: Bool = false) {
@@ -97,9 +101,10 @@ public struct StreamingCall<Request: Message, Response: Message>: @unchecked Sen
 
   init(call: ClientCall) { self.call = call }
 
-  /// Sends a request; waits while the server does not read.
-  public func write(_ request: Request) async throws {
-    try await call.send(framed: try request.serialized(reservingPrefix: framePrefixLength))
+  /// Sends a request; waits while the server does not read. `compressed: false` sends it as it is in a call whose requests
+  /// are compressed.
+  public func write(_ request: Request, compressed: Bool = true) async throws {
+    try await call.send(framed: try request.serialized(reservingPrefix: framePrefixLength), compressed: compressed)
   }
 
   /// No more requests.

@@ -1,7 +1,10 @@
 /// What carries a client call: HTTP/2 in products. Called on the call's event loop only.
 public protocol ClientCallTransport: AnyObject, Sendable {
-  /// Queues a message; its first five bytes are room for the frame's prefix.
-  func send(framed: consuming [UInt8])
+  /// Queues a message; its first five bytes are room for the frame's prefix. `compressed` says whether it may be, in a call
+  /// whose requests are.
+  func send(framed: consuming [UInt8], compressed: Bool)
+  /// The content of a message that came compressed.
+  func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8]
   /// No more messages follow.
   func finishSending()
   /// Whether more is queued than the peer takes: the sender waits for `ClientCall.becameWritable()`.
@@ -37,10 +40,10 @@ public final class ClientCall {
   }
 
   /// Sends a message, and waits while the peer does not read. Nothing is sent once the call has ended: its status comes from
-  /// `receive`.
-  public func send(framed: consuming [UInt8]) async throws(RPCError) {
+  /// `receive`. `compressed: false` sends it as it is in a call whose requests are compressed.
+  public func send(framed: consuming [UInt8], compressed: Bool = true) async throws(RPCError) {
     guard !ended else { return }
-    transport.send(framed: framed)
+    transport.send(framed: framed, compressed: compressed)
     guard transport.isCongested, method.kind.clientStreams else { return }
     let transport = transport
     await withTaskCancellationHandler {
@@ -68,8 +71,18 @@ public final class ClientCall {
       transport.cancel()
     }
     transport.messagesConsumed()
-    return try result.get()
+    let received = try result.get()
+    guard let message = received, inbox.lastIsCompressed else { return received }
+    do throws(RPCError) {
+      return try transport.decompress(message)
+    } catch {
+      transport.cancel()
+      throw error
+    }
   }
+
+  /// Whether the message that was received last came compressed.
+  public var lastReplyWasCompressed: Bool { inbox.lastIsCompressed }
 
   /// Gives up: reads fail with CANCELLED, and the server is told.
   public func cancel() { transport.cancel() }
@@ -79,7 +92,9 @@ public final class ClientCall {
   /// The reply's headers have come.
   public func deliver(initialMetadata: Metadata) { self.initialMetadata = initialMetadata }
   /// A reply message has come.
-  public func deliver(_ message: [UInt8]) { inbox.push(message) }
+  public func deliver(_ message: [UInt8], isCompressed: Bool = false) {
+    inbox.push(message, isCompressed: isCompressed)
+  }
   /// Bytes that came and were not read yet.
   public var unreadBytes: Int { inbox.unreadBytes }
 

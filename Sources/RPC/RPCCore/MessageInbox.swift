@@ -5,23 +5,32 @@ final class MessageInbox {
   /// What a waiting message costs beside its bytes: else a peer could fill the memory with empty ones.
   private static let overheadBytes = 32
 
+  private struct Waiting {
+    let message: [UInt8]
+    let isCompressed: Bool
+  }
+
   /// The next message; most calls never have a second one waiting, and need no list.
-  private var first: [UInt8]?
-  private var messages: [[UInt8]] = []
+  private var first: Waiting?
+  private var messages: [Waiting] = []
   private var head = 0
   private var ending: Result<Void, RPCError>?
   private var waiter: UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>?
   /// Bytes of messages that nobody has read yet, and what it costs to keep them.
   private(set) var unreadBytes = 0
+  /// Whether the message that was taken last is still compressed.
+  private(set) var lastIsCompressed = false
 
   /// Adds a message; ignored after the end.
-  func push(_ message: [UInt8]) {
+  func push(_ message: [UInt8], isCompressed: Bool) {
     guard ending == nil else { return }
     if let waiter = takeWaiter() {
+      lastIsCompressed = isCompressed
       waiter.resume(returning: .success(message))
     } else {
       unreadBytes += message.count + MessageInbox.overheadBytes
-      if first == nil, head == messages.count { first = message } else { messages.append(message) }
+      let waiting = Waiting(message: message, isCompressed: isCompressed)
+      if first == nil, head == messages.count { first = waiting } else { messages.append(waiting) }
     }
   }
 
@@ -40,20 +49,18 @@ final class MessageInbox {
 
   /// A message that is there; nil if there is none now, or never.
   func take() throws(RPCError) -> [UInt8]? {
-    if let message = first {
+    if let waiting = first {
       first = nil
-      unreadBytes -= message.count + MessageInbox.overheadBytes
-      return message
+      return open(waiting)
     }
     if head < messages.count {
-      let message = messages[head]
+      let waiting = messages[head]
       head += 1
-      unreadBytes -= message.count + MessageInbox.overheadBytes
       if head == messages.count || head >= 64 {
         messages.removeFirst(head)
         head = 0
       }
-      return message
+      return open(waiting)
     }
     if case .failure(let error) = ending { throw error }
     return nil
@@ -65,6 +72,12 @@ final class MessageInbox {
     if ending != nil { return nil }
     guard waiter == nil else { throw RPCError(.internal, "two readers on one stream") }
     return try await withUnsafeContinuation { waiter = $0 }.get()
+  }
+
+  private func open(_ waiting: Waiting) -> [UInt8] {
+    unreadBytes -= waiting.message.count + MessageInbox.overheadBytes
+    lastIsCompressed = waiting.isCompressed
+    return waiting.message
   }
 
   private func takeWaiter() -> UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>? {

@@ -87,8 +87,9 @@ public struct ResponseWriter<Response: Message>: @unchecked Sendable {
   /// Sends the initial metadata now, so that the client knows that the call was accepted.
   public func sendHeaders() { call.sendHeaders() }
 
-  /// Sends a reply; waits while the client does not read.
-  public func write(_ response: Response) async throws {
-    try call.sendOnly(framed: try response.serialized(reservingPrefix: framePrefixLength))
+  /// Sends a reply; waits while the client does not read. `compressed: false` sends it as it is in a call whose replies are
+  /// compressed.
+  public func write(_ response: Response, compressed: Bool = true) async throws {
+    try await call.send(framed: try response.serialized(reservingPrefix: framePrefixLength), compressed: compressed)
   }
 }

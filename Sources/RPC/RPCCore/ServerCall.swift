@@ -1,7 +1,10 @@
 /// What carries a server call: HTTP/2 in products. Called on the call's event loop only.
 public protocol ServerCallTransport: AnyObject {
-  /// Queues a message; its first five bytes are room for the frame's prefix. Sends the headers first if need be.
-  func send(framed: consuming [UInt8])
+  /// Queues a message; its first five bytes are room for the frame's prefix. Sends the headers first if need be. `compressed`
+  /// says whether it may be, in a call whose replies are.
+  func send(framed: consuming [UInt8], compressed: Bool)
+  /// The content of a message that came compressed.
+  func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8]
   /// Sends the headers now.
   func sendHeaders()
   /// Whether more is queued than the peer takes: the sender waits for `ServerCall.becameWritable()`.
@@ -30,9 +33,8 @@ public final class ServerCall {
 
   /// The next request message; nil when the client has sent its last.
   public func receive() async throws(RPCError) -> [UInt8]? {
-    let message = try await inbox.next()
-    transport?.messagesConsumed()
-    return message
+    guard let message = try await inbox.next() else { return nil }
+    return try taken(message)
   }
 
   /// The only request message of a method that takes one: it has come before the handler starts, so nothing waits here.
@@ -41,22 +43,30 @@ public final class ServerCall {
     guard let message = try inbox.take() else {
       throw RPCError(.internal, "a \(method.name) call needs one request message and had none")
     }
+    return try taken(message)
+  }
+
+  private func taken(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
     transport?.messagesConsumed()
-    return message
+    context.lastRequestWasCompressed = inbox.lastIsCompressed
+    // Inflated when it is read and not when it comes: what waits takes no more memory than it took on the wire.
+    guard inbox.lastIsCompressed, let transport else { return message }
+    return try transport.decompress(message)
   }
 
   /// Sends the only reply of a method that gives one; there is no other to wait for.
   public func sendOnly(framed: consuming [UInt8]) throws(RPCError) {
     if let failure { throw failure }
     guard let transport else { throw RPCError(.cancelled, "the connection is gone") }
-    transport.send(framed: framed)
+    transport.send(framed: framed, compressed: true)
   }
 
-  /// Sends a message, and waits while the peer does not read.
-  public func send(framed: consuming [UInt8]) async throws(RPCError) {
+  /// Sends a message, and waits while the peer does not read. `compressed: false` sends it as it is in a call whose replies
+  /// are compressed.
+  public func send(framed: consuming [UInt8], compressed: Bool = true) async throws(RPCError) {
     if let failure { throw failure }
     guard let transport else { throw RPCError(.cancelled, "the connection is gone") }
-    transport.send(framed: framed)
+    transport.send(framed: framed, compressed: compressed)
     if transport.isCongested, method.kind.serverStreams {
       await withUnsafeContinuation { writeWaiters.append($0) }
       if let failure { throw failure }
@@ -71,7 +81,9 @@ public final class ServerCall {
   // MARK: for transports
 
   /// A request message has come.
-  public func deliver(_ message: [UInt8]) { inbox.push(message) }
+  public func deliver(_ message: [UInt8], isCompressed: Bool = false) {
+    inbox.push(message, isCompressed: isCompressed)
+  }
   /// The client has sent its last message.
   public func deliverEnd() { inbox.finish(.success(())) }
   /// Bytes that came and were not read yet.

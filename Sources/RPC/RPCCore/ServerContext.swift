@@ -12,6 +12,11 @@ public final class ServerContext: @unchecked Sendable {
   public let peer: Peer
   /// Who is calling; set by the identity interceptor.
   public var caller: Caller?
+  /// Whether replies go out in gzip, if the client takes that and where it makes a message smaller. Set it before the first
+  /// reply; off by default, since it costs more time than a fast network saves.
+  public var compressesReplies = false
+  /// Whether the request message that was read last came compressed.
+  public internal(set) var lastRequestWasCompressed = false
   /// Goes out before the first reply message.
   public var initialMetadata = Metadata()
   /// Goes out with the status.

@@ -27,6 +27,10 @@ struct Probe: Sendable {
   static let fill = method("Fill", .serverStreaming)
   /// Gives each request back.
   static let chat = method("Chat", .bidirectional)
+  /// Says of each request whether it came compressed and gives it back, compressed if the client takes that.
+  static let squeeze = method("Squeeze", .bidirectional)
+  /// Reads its request, counts it in `executions` and waits for `release`.
+  static let readAndBlock = method("ReadAndBlock", .unary)
   /// Notes "started", reads nothing until `release`, then as `sum`.
   static let slowSum = method("SlowSum", .clientStreaming)
 
@@ -53,7 +57,7 @@ struct Probe: Sendable {
   let release = Notes()
   let executions = Tally()
 
-  var router: Router { Router(unaryBindings + streamingBindings) }
+  var router: Router { Router(unaryBindings + streamingBindings + compressingBindings) }
 
   private var unaryBindings: [MethodBinding] {
     let (loops, notes, release, executions) = (loops, notes, release, executions)
@@ -112,6 +116,7 @@ struct Probe: Sendable {
           throw RPCError.badRequest([FieldViolation("", "COUNT BYTES")])
         }
         let message = framed([UInt8](repeating: 7, count: numbers[1]))
+        call.context.compressesReplies = true
         do {
           for _ in 0..<numbers[0] { try await call.send(framed: message) }
         } catch {
@@ -121,6 +126,25 @@ struct Probe: Sendable {
       },
       MethodBinding(Probe.chat) { call in
         while let message = try await call.receive() { try await call.send(framed: framed(message)) }
+      },
+    ]
+  }
+
+  private var compressingBindings: [MethodBinding] {
+    let (release, executions) = (release, executions)
+    return [
+      MethodBinding(Probe.squeeze) { call in
+        call.context.compressesReplies = true
+        while let message = try await call.receive() {
+          let text = message.isEmpty ? "" : "\(call.context.lastRequestWasCompressed) "
+          try await call.send(framed: framed(Array(text.utf8) + message))
+        }
+      },
+      MethodBinding(Probe.readAndBlock) { call async throws in
+        let request = try call.receiveOnly()
+        executions.add("\(request.count)")
+        _ = await release.next()
+        try await call.send(framed: framed("released"))
       },
     ]
   }

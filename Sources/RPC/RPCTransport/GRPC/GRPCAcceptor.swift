@@ -1,5 +1,6 @@
 import Logging
 import RPCCore
+import Synchronization
 
 /// Makes gRPC calls of the streams of a server's connections.
 public final class GRPCAcceptor: StreamAcceptor {
@@ -7,9 +8,17 @@ public final class GRPCAcceptor: StreamAcceptor {
   let limits: CallLimits
   private let logger: Logger
   private let traces: Bool
+  /// Answers the streams that are no gRPC calls; without it they get HTTP status 405 or 415.
+  let fallback: (any StreamAcceptor)?
+  /// What the compressed requests of all running calls were inflated to.
+  private let inflatedBytes = Atomic(0)
 
-  /// Answers the methods of a router. The causes of INTERNAL errors go to the log and nowhere else.
-  public init(router: Router, limits: CallLimits = .init(), logger: Logger) {
+  /// Answers the methods of a router. The causes of INTERNAL errors go to the log and nowhere else. Streams that are no gRPC
+  /// calls go to `fallback`, or get HTTP status 405 or 415.
+  public init(
+    router: Router, limits: CallLimits = .init(), logger: Logger, fallback: (any StreamAcceptor)? = nil
+  ) {
+    self.fallback = fallback
     self.router = router
     self.limits = limits
     self.logger = logger
@@ -20,6 +29,15 @@ public final class GRPCAcceptor: StreamAcceptor {
   public func accept(_ stream: HTTP2Stream, peer: Peer, loop: EventLoop) -> (any HTTP2StreamHandler)? {
     GRPCServerStream(stream: stream, loop: loop, server: self, peer: peer)
   }
+
+  /// Takes so many bytes for the content of a compressed request.
+  func reserveInflated(_ count: Int) throws(RPCError) {
+    guard inflatedBytes.add(count, ordering: .relaxed).newValue > limits.inflatedBytes else { return }
+    releaseInflated(count)
+    throw RPCError(.resourceExhausted, "too many large compressed requests at once; try again later or uncompressed")
+  }
+
+  func releaseInflated(_ count: Int) { inflatedBytes.subtract(count, ordering: .relaxed) }
 
   func reportFailure(_ method: MethodDescriptor, _ error: RPCError) {
     let cause = error.cause.map { "\($0)" } ?? error.message

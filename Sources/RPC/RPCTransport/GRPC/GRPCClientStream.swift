@@ -36,7 +36,7 @@ final class GRPCClientStream: @unchecked Sendable {
       timeout = left
     }
     let headers = GRPCHeaders.request(
-      path: method.path, authority: authority, timeoutNanoseconds: timeout, metadata: options.metadata)
+      path: method.path, authority: authority, timeoutNanoseconds: timeout, options: options)
     guard headers.listSize <= connection.peerHeaderListBytes else {
       throw RPCError(
         .resourceExhausted,
@@ -93,6 +93,10 @@ extension GRPCClientStream: HTTP2StreamHandler {
     } else if headers.first("content-type")?.hasPrefix("application/grpc") != true {
       httpError = RPCError(.unknown, "the server answered with a content type that is not gRPC's")
     } else {
+      deframer.encoding = MessageEncoding(headers)
+      if deframer.encoding == .unknown {
+        httpError = RPCError(.internal, "the server answers in a grpc-encoding that was not asked for")
+      }
       call?.deliver(initialMetadata: GRPCHeaders.parseMetadata(headers))
     }
     if httpError != nil, !endStream { giveUp(httpError ?? RPCError(.unknown, "")) }
@@ -103,7 +107,7 @@ extension GRPCClientStream: HTTP2StreamHandler {
     defer { giveCredit() }
     guard !isEnded, let call else { return }
     do throws(RPCError) {
-      try deframer.receive(data) { call.deliver($0) }
+      try deframer.receive(data) { call.deliver($0, isCompressed: $1) }
     } catch {
       giveUp(error)
     }
@@ -142,10 +146,13 @@ extension GRPCClientStream: HTTP2StreamHandler {
 }
 
 extension GRPCClientStream: ClientCallTransport {
-  func send(framed: consuming [UInt8]) {
+  func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isEnded else { return }
-    setFramePrefix(&framed)
-    stream?.write(framed)
+    stream?.write(finishFrame(framed, compressed: compressed && options.compressesRequests))
+  }
+
+  func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
+    try Gzip.inflate(message, maximumBytes: limits.maximumMessageBytes)
   }
 
   func finishSending() { stream?.finish() }

@@ -10,6 +10,8 @@ enum GRPCHeaders {
     var path = ""
     var timeoutNanoseconds: UInt64?
     var hasBadTimeout = false
+    var encoding = MessageEncoding.identity
+    var acceptsGzip = false
     var metadata = Metadata()
   }
 
@@ -23,13 +25,18 @@ enum GRPCHeaders {
       case 12 where name.equals("grpc-timeout"):
         request.timeoutNanoseconds = GRPCTimeout.parse(value)
         request.hasBadTimeout = request.timeoutNanoseconds == nil
+      case 13 where name.equals("grpc-encoding"): request.encoding = MessageEncoding(header: value)
+      case 20 where name.equals("grpc-accept-encoding"):
+        request.acceptsGzip = request.acceptsGzip || MessageEncoding.isGzip(in: value)
       default: add(name, value, to: &request.metadata)
       }
     }
     return request
   }
 
-  static func request(path: String, authority: String, timeoutNanoseconds: UInt64?, metadata: Metadata) -> HeaderBlock {
+  static func request(
+    path: String, authority: String, timeoutNanoseconds: UInt64?, options: CallOptions
+  ) -> HeaderBlock {
     var headers = HeaderBlock()
     headers.append(":method", "POST")
     headers.append(":scheme", "https")
@@ -41,12 +48,15 @@ enum GRPCHeaders {
     if let timeoutNanoseconds {
       headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: timeoutNanoseconds))
     }
-    add(metadata, to: &headers)
+    if options.compressesRequests { headers.append("grpc-encoding", "gzip") }
+    if options.acceptsCompressedReplies { headers.append("grpc-accept-encoding", MessageEncoding.accepted) }
+    add(options.metadata, to: &headers)
     return headers
   }
 
-  static func response(_ metadata: Metadata) -> HeaderBlock {
+  static func response(_ metadata: Metadata, compressed: Bool = false) -> HeaderBlock {
     var headers = responseBase
+    if compressed { headers.append("grpc-encoding", "gzip") }
     add(metadata, to: &headers)
     return headers
   }

@@ -8,6 +8,8 @@ public struct CallLimits: Sendable, Equatable {
   public var maximumMessageBytes = 4_194_304
   /// Bytes of whole messages that may wait for a handler before the peer gets no more credit.
   public var unreadBytes = 65_536
+  /// Bytes that the compressed requests of all running calls may have been inflated to: a thousandth of them can have come.
+  public var inflatedBytes = 268_435_456
 
   /// The defaults.
   public init() {}
@@ -27,6 +29,10 @@ final class GRPCServerStream {
   private var heldCredit = 0
   private var receivedMessages = 0
   private var hasSentHeaders = false
+  private var acceptsGzip = false
+  private var compressesReplies = false
+  /// What this call has of `CallLimits.inflatedBytes`: its largest compressed request.
+  private var inflatedBytes = 0
   private var isFinished = false
   private var hasEnded = false
 
@@ -43,6 +49,9 @@ final class GRPCServerStream {
       return finish(server.router.unimplemented(path: request.path))
     }
     guard !request.hasBadTimeout else { return finish(RPCError(.internal, "grpc-timeout is no timeout")) }
+    guard request.encoding != .unknown else { return refuseEncoding() }
+    deframer.encoding = request.encoding
+    acceptsGzip = request.acceptsGzip
     let now = loop.clock.monotonicNanoseconds()
     let deadline = request.timeoutNanoseconds.map {
       Deadline(monotonicNanoseconds: now.addingReportingOverflow($0).overflow ? .max : now + $0)
@@ -94,6 +103,7 @@ final class GRPCServerStream {
     guard !isFinished else { return }
     isFinished = true
     if let deadlineTimer { loop.cancel(deadlineTimer) }
+    if inflatedBytes > 0 { giveInflatedBack() }
     let trailing = call?.context.trailingMetadata ?? Metadata()
     call?.finish()
     if hasSentHeaders {
@@ -105,9 +115,32 @@ final class GRPCServerStream {
     server.completed(call?.method, error)
   }
 
+  private func refuseEncoding() {
+    isFinished = true
+    var headers = GRPCHeaders.response(Metadata())
+    headers.append("grpc-accept-encoding", MessageEncoding.accepted)
+    let error = MessageEncoding.unimplemented
+    stream.respond(GRPCHeaders.status(error, metadata: Metadata(), appendedTo: headers), endStream: true)
+    server.completed(nil, error)
+  }
+
   private func refuse(httpStatus: String) {
     isFinished = true
     stream.respond(HeaderBlock([(":status", httpStatus)]), endStream: true)
+  }
+
+  /// Hands a stream that is no gRPC call to whoever answers those, if anybody does.
+  private func passOn(_ headers: HeaderBlock, endStream: Bool) -> Bool {
+    guard let handler = server.fallback?.accept(stream, peer: peer, loop: loop) else { return false }
+    isFinished = true
+    stream.handler = handler
+    handler.received(headers: headers, endStream: endStream)
+    return true
+  }
+
+  private func giveInflatedBack() {
+    server.releaseInflated(inflatedBytes)
+    inflatedBytes = 0
   }
 
   private func giveCredit() {
@@ -120,6 +153,7 @@ final class GRPCServerStream {
 extension GRPCServerStream: HTTP2StreamHandler {
   func received(headers: HeaderBlock, endStream: Bool) {
     let request = GRPCHeaders.parseRequest(headers)
+    if !request.isPost || !request.isGRPC, passOn(headers, endStream: endStream) { return }
     guard request.isPost else { return refuse(httpStatus: "405") }
     guard request.isGRPC else { return refuse(httpStatus: "415") }
     begin(request)
@@ -130,9 +164,9 @@ extension GRPCServerStream: HTTP2StreamHandler {
     defer { giveCredit() }
     guard !isFinished, let call else { return }
     do throws(RPCError) {
-      try deframer.receive(data) { message in
+      try deframer.receive(data) { message, isCompressed in
         receivedMessages += 1
-        call.deliver(message)
+        call.deliver(message, isCompressed: isCompressed)
       }
       if receivedMessages > 1, !call.method.kind.clientStreams {
         throw RPCError(.internal, "a \(call.method.name) call takes one request message and had more")
@@ -159,6 +193,7 @@ extension GRPCServerStream: HTTP2StreamHandler {
     if !isFinished {
       isFinished = true
       task?.cancel()
+      if inflatedBytes > 0 { giveInflatedBack() }
       server.completed(call?.method, error)
     }
     // The handler's task, if it still runs, keeps the call; the call no longer keeps the stream.
@@ -168,17 +203,27 @@ extension GRPCServerStream: HTTP2StreamHandler {
 }
 
 extension GRPCServerStream: ServerCallTransport {
-  func send(framed: consuming [UInt8]) {
+  func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isFinished else { return }
     sendHeaders()
-    setFramePrefix(&framed)
-    stream.write(framed)
+    stream.write(finishFrame(framed, compressed: compressed && compressesReplies))
+  }
+
+  func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
+    let content = try Gzip.inflate(message, maximumBytes: server.limits.maximumMessageBytes)
+    let growth = content.count - inflatedBytes
+    guard growth > 0, !isFinished else { return content }
+    try server.reserveInflated(growth)
+    inflatedBytes += growth
+    return content
   }
 
   func sendHeaders() {
     guard !hasSentHeaders, !isFinished else { return }
     hasSentHeaders = true
-    stream.respond(GRPCHeaders.response(call?.context.initialMetadata ?? Metadata()))
+    compressesReplies = acceptsGzip && call?.context.compressesReplies == true
+    stream.respond(
+      GRPCHeaders.response(call?.context.initialMetadata ?? Metadata(), compressed: compressesReplies))
   }
 
   var isCongested: Bool { stream.isCongested }

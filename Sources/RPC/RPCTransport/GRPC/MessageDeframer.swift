@@ -4,6 +4,8 @@ import RPCCore
 struct MessageDeframer {
   /// Messages are taken up to this size; a larger one ends the call with RESOURCE_EXHAUSTED.
   let maximumMessageBytes: Int
+  /// What the peer's messages may be compressed with; a compressed one without is an error.
+  var encoding = MessageEncoding.identity
   private var prefix: (flag: UInt8, length: UInt32, count: Int) = (0, 0, 0)
   private var message: [UInt8] = []
 
@@ -14,8 +16,8 @@ struct MessageDeframer {
   /// Whether bytes of an unfinished message have come.
   var isMidMessage: Bool { prefix.count > 0 }
 
-  /// Takes bytes and calls `deliver` with each message that they complete.
-  mutating func receive(_ bytes: UnsafeRawBufferPointer, deliver: ([UInt8]) -> Void) throws(RPCError) {
+  /// Takes bytes and calls `deliver` with each message that they complete, and whether it is compressed.
+  mutating func receive(_ bytes: UnsafeRawBufferPointer, deliver: ([UInt8], Bool) -> Void) throws(RPCError) {
     var position = 0
     while position < bytes.count {
       while prefix.count < framePrefixLength, position < bytes.count {
@@ -34,18 +36,17 @@ struct MessageDeframer {
       position += count
       guard message.count == length else { return }
       let complete = message
+      let isCompressed = prefix.flag == 1
       message = []
       prefix = (0, 0, 0)
-      deliver(complete)
+      deliver(complete, isCompressed)
     }
   }
 
   private func check() throws(RPCError) {
-    guard prefix.flag == 0 else {
-      throw RPCError(
-        prefix.flag == 1 ? .unimplemented : .internal,
-        prefix.flag == 1
-          ? "compressed messages are not taken; send grpc-encoding: identity" : "a message's first byte must be 0 or 1")
+    guard prefix.flag <= 1 else { throw RPCError(.internal, "a message's first byte must be 0 or 1") }
+    guard prefix.flag == 0 || encoding == .gzip else {
+      throw RPCError(.internal, "a compressed message came without a grpc-encoding that says how")
     }
     guard Int(prefix.length) <= maximumMessageBytes else {
       throw RPCError(
@@ -55,9 +56,9 @@ struct MessageDeframer {
 }
 
 /// Writes the prefix into the room that a framed message has for it.
-func setFramePrefix(_ framed: inout [UInt8]) {
+func setFramePrefix(_ framed: inout [UInt8], flag: UInt8) {
   guard framed.count >= framePrefixLength else { return }
   let length = UInt32(framed.count - framePrefixLength)
-  framed[0] = 0
+  framed[0] = flag
   for index in 1...4 { framed[index] = UInt8(truncatingIfNeeded: length >> UInt32(8 * (4 - index))) }
 }
