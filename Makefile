@@ -23,6 +23,7 @@ down: ## Stop what `make up` started; the data stays in .mainstay
 	@if [ -x $(BIN)/mainstay ]; then $(BIN)/mainstay down; else echo "Nothing to stop: mainstay is not built."; fi
 
 test: test-deps $(PYTHON) release ## Run all tests; the last line is "N passed, N failed"
+	@scripts/fetch-interop.sh || echo "gRPC's own interop tests are not there: they are skipped."
 	@scripts/test.sh
 
 soak: test-deps release ## Run the tests with drawn rounds for long (invented damage, kill -9); writes docs/evidence/soak.md

@@ -15,7 +15,9 @@ struct TestService: TestingTestServiceHandler {
 
   func unaryCall(_ request: TestingSimpleRequest, _ context: ServerContext) async throws -> TestingSimpleResponse {
     echoMetadata(context)
+    try expect(request.expectCompressed, context)
     try throwStatus(request.responseStatus)
+    context.compressesReplies = request.responseCompressed?.value == true
     var response = TestingSimpleResponse()
     response.payload = try payload(request.responseSize)
     return response
@@ -31,6 +33,8 @@ struct TestService: TestingTestServiceHandler {
     _ request: TestingStreamingOutputCallRequest, _ responses: ResponseWriter<TestingStreamingOutputCallResponse>,
     _ context: ServerContext
   ) async throws {
+    echoMetadata(context)
+    context.compressesReplies = request.responseParameters.contains { $0.compressed?.value == true }
     try await answer(request, responses)
     try throwStatus(request.responseStatus)
   }
@@ -38,8 +42,10 @@ struct TestService: TestingTestServiceHandler {
   func streamingInputCall(
     _ requests: RequestReader<TestingStreamingInputCallRequest>, _ context: ServerContext
   ) async throws -> TestingStreamingInputCallResponse {
+    echoMetadata(context)
     var response = TestingStreamingInputCallResponse()
     while let request = try await requests.next() {
+      try expect(request.expectCompressed, context)
       response.aggregatedPayloadSize &+= Int32(clamping: request.payload?.body.count ?? 0)
     }
     return response
@@ -50,6 +56,8 @@ struct TestService: TestingTestServiceHandler {
     _ responses: ResponseWriter<TestingStreamingOutputCallResponse>, _ context: ServerContext
   ) async throws {
     echoMetadata(context)
+    // The headers go with the first reply, when it is not known what later ones shall be.
+    context.compressesReplies = true
     while let request = try await requests.next() {
       try throwStatus(request.responseStatus)
       try await answer(request, responses)
@@ -60,6 +68,8 @@ struct TestService: TestingTestServiceHandler {
     _ requests: RequestReader<TestingStreamingOutputCallRequest>,
     _ responses: ResponseWriter<TestingStreamingOutputCallResponse>, _ context: ServerContext
   ) async throws {
+    echoMetadata(context)
+    context.compressesReplies = true
     var held: [TestingStreamingOutputCallRequest] = []
     while let request = try await requests.next() {
       guard held.count < 1_024 else { throw RPCError(.resourceExhausted, "at most 1,024 requests in one call") }
@@ -79,7 +89,7 @@ struct TestService: TestingTestServiceHandler {
       if parameters.intervalUs > 0 { try await loops.current?.sleep(for: .microseconds(Int64(parameters.intervalUs))) }
       var response = TestingStreamingOutputCallResponse()
       response.payload = try payload(parameters.size)
-      try await responses.write(response)
+      try await responses.write(response, compressed: parameters.compressed?.value == true)
     }
   }
 
@@ -90,6 +100,13 @@ struct TestService: TestingTestServiceHandler {
     var payload = TestingPayload()
     payload.body = [UInt8](repeating: 0, count: Int(size))
     return payload
+  }
+
+  /// What the request says of its own compression must be true.
+  private func expect(_ compressed: TestingBoolValue?, _ context: ServerContext) throws {
+    guard let compressed, compressed.value != context.lastRequestWasCompressed else { return }
+    let expectation = "must be true of the message, which came \(compressed.value ? "un" : "")compressed"
+    throw RPCError.badRequest([FieldViolation("expect_compressed", expectation)])
   }
 
   private func throwStatus(_ status: TestingEchoStatus?) throws {

@@ -61,7 +61,7 @@ struct ForeignPeerTests {
     defer { loop.stop() }
     let context = try TLSContext(identities.client(), role: .client)
     try await withTaskExecutorPreference(loop) { @concurrent () async throws in
-      let channel = ClientChannel(host: "localhost", port: port, tls: context, loop: loop)
+      let channel = ClientChannel(host: "127.0.0.1", port: port, tls: context, loop: loop)
       let client = TestingTestServiceClient(channel: channel)
       try await messages(client)
       try await failures(client, loop)

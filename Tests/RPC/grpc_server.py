@@ -79,6 +79,6 @@ server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, {
     "FullDuplexCall": handler(grpc.stream_stream_rpc_method_handler, duplex, OutputRequest),
 })])
 credentials = grpc.ssl_server_credentials([(read(key), read(certificate))], read(authority), True)
-print(server.add_secure_port("localhost:0", credentials), flush=True)
+print(server.add_secure_port("127.0.0.1:0", credentials), flush=True)
 server.start()
 server.wait_for_termination()

@@ -1,0 +1,34 @@
+import ArgumentParser
+import Glibc
+import Logging
+import RPCCore
+import RPCTransport
+
+/// mainstay-interop server.
+struct ServerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "server", abstract: "Serves grpc.testing.TestService over TLS until it is ended.",
+    discussion: "Example: mainstay-interop server --port 8443 --cert server.pem --key server-key.pem")
+
+  @Option(help: "Port on 127.0.0.1; 0 takes a free one, which is printed.") var port = 0
+  @Option(help: "Certificate chain, PEM.") var cert: String
+  @Option(help: "Private key, PEM.") var key: String
+  @Option(help: "Authority of client certificates, PEM; without it clients need none.") var ca: String?
+  @Option(help: "Event loops.") var loops = 1
+
+  func run() async throws {
+    let signals = try SignalWatch([SIGTERM, SIGINT])
+    let group = try EventLoopGroup(count: loops)
+    signals.start(on: group.first)
+    let tls = TLSConfiguration(
+      authorityPath: ca ?? cert, certificateChainPath: cert, privateKeyPath: key,
+      clientVerification: ca == nil ? .none : .required)
+    let router = Router(TestService(loops: group).methodBindings)
+    let acceptor = GRPCAcceptor(router: router, logger: Logger(label: "mainstay-interop"), fallback: RootPage())
+    let server = try await Server(.init(host: "127.0.0.1", port: port, tls: tls), acceptor: acceptor, group: group)
+    print("listening on \(server.host):\(server.port)")
+    fflush(nil)  // whoever started us through a pipe waits for this line
+    await signals.next()
+    await server.shutdown(grace: .seconds(5))
+  }
+}
