@@ -32,6 +32,8 @@ soak: test-deps release ## Run the tests with drawn rounds for long (invented da
 bench: deps bench-deps $(PYTHON) release ## Measure side by side with gRPC C++ and nghttpd, a large import, and the delay of reports
 	$(MAKE) -C Benchmarks/peers
 	python3 Benchmarks/run.py
+	python3 Benchmarks/wire.py
+	python3 Benchmarks/idle.py
 	python3 Benchmarks/import.py
 	$(PYTHON) Benchmarks/delay.py
 

@@ -1,36 +1,36 @@
 #!/usr/bin/env python3
-"""CPU time per call, with replies of the same size. All subjects run in each round, one after another, so that a busy
-minute hits them all; what counts are the ratios within a round. Standard library only.
+"""CPU time and allocations per call, with replies of the same size. All subjects run in each round, one after another, so
+that a busy minute hits them all; what counts are the ratios within a round. Standard library only.
 
-    customer    GetCustomer of the customer service, read from its database
-    gateway     the same through the gateway; its own time, and the time of both
-    rpc-stack   Mainstay's gRPC without a database: UnaryCall of the interop server
-    grpc-c++    GetCustomer of a server in gRPC C++ with a constant reply: to be compared with rpc-stack
-    nghttpd     a static file: the floor for TLS and HTTP/2
+    rpc-stack            Mainstay's gRPC without a database: grpc.testing UnaryCall, a body of 200 bytes
+    grpc-c++             the same call answered by gRPC C++
+    nghttpd              a static file of the same size: the floor for TLS and HTTP/2
+    customer             GetCustomer of the customer service, read from its database
+    gateway              the same through the gateway; its own time, and the time of both
+    grpc-c++ customer    GetCustomer of a server in gRPC C++ with a constant reply
 
-Servers run on core 0, h2load on core 1. CPU time is user + system time of the server process from /proc/PID/stat.
+Servers run on core 0, h2load on core 1. Allocations are counted in a run of their own, which is not timed.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import platform
 import re
-import statistics
+import struct
 import subprocess
 import sys
 import tempfile
-import time
 
-from mainstay_system import ROOT, Mainstay, free_port, wait_for_port
+from mainstay_system import ROOT, Mainstay
+from measure import PEERS, Servers, cpu_seconds, load_average, pinned, spread, write_figures
 
 GET_CUSTOMER = "mainstay.customer.v1.CustomerService/GetCustomer"
 UNARY_CALL = "grpc.testing.TestService/UnaryCall"
-# A SimpleRequest for a reply of 221 bytes in all, about what a small customer takes: field 2, response_size, 215.
-UNARY_REQUEST = b"\x10\xd7\x01"
+# A SimpleRequest for a body of 200 bytes: field 2, response_size.
+UNARY_REQUEST = b"\x10\xc8\x01"
+# What that call's reply has on the wire: two fields around the body, and gRPC's five bytes.
+UNARY_REPLY_BYTES = 211
 GRPC_HEADERS = ["content-type: application/grpc", "te: trailers"]
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Subject:
@@ -38,17 +38,6 @@ class Subject:
 
     def __init__(self, name, url, pids, body=None, reply_bytes=None):
         self.name, self.url, self.pids, self.body, self.reply_bytes = name, url, pids, body, reply_bytes
-
-
-def pinned(core, command):
-    """The command on one core, where there are two."""
-    return ["taskset", "-c", str(core), *command] if os.cpu_count() > 1 else command
-
-
-def cpu_seconds(pid):
-    """User and system time of a process; the name in the second field may hold blanks."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
 def measure(subject, calls, connections, streams):
@@ -94,46 +83,33 @@ def get_customer(customer_id):
     return b"\x0a" + bytes([len(text)]) + text
 
 
-def self_signed_certificate(folder):
-    """For the peers: ECDSA P-256, as Mainstay's."""
-    certificate, key = f"{folder}/peer.pem", f"{folder}/peer-key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", key, "-out", certificate],
-        check=True, capture_output=True)
-    return certificate, key
-
-
-def start(processes, command, port):
-    """Starts a peer on core 0 and waits until it listens."""
-    process = subprocess.Popen(pinned(0, command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    processes.append(process)
-    wait_for_port(port, process)
-    return process.pid
-
-
-def start_peers(processes, folder, reply_bytes):
+def peer_subjects(servers):
     """Mainstay's gRPC alone, gRPC C++, and nghttpd."""
-    certificate, key = self_signed_certificate(folder)
-    port = free_port()
-    server = str(ROOT / ".build/release/mainstay-interop")
-    pid = start(processes, [server, "server", "--port", str(port), "--cert", certificate, "--key", key], port)
-    body = body_file(folder, "unary-call", UNARY_REQUEST)
+    body = body_file(servers.folder, "unary-call", UNARY_REQUEST)
+    port, pid = servers.mainstay()
     yield Subject("rpc-stack", f"https://127.0.0.1:{port}/{UNARY_CALL}", {"rpc-stack": pid}, body)
+    port, pid = servers.grpc_cpp()
+    yield Subject("grpc-c++", f"https://127.0.0.1:{port}/{UNARY_CALL}", {"grpc-c++": pid}, body)
+    port, pid = servers.nghttpd("reply.bin", os.urandom(UNARY_REPLY_BYTES))
+    yield Subject("nghttpd", f"https://127.0.0.1:{port}/reply.bin", {"nghttpd": pid}, None, UNARY_REPLY_BYTES)
 
-    port = free_port()
-    server = str(ROOT / "Benchmarks/peers/build/customer-server")
-    pid = start(processes, [server, str(port), certificate, key], port)
-    body = body_file(folder, "peer-customer", get_customer("cus_01JABCDEFGHJKMNPQRSTVWXYZ0"))
-    yield Subject("grpc-c++", f"https://127.0.0.1:{port}/{GET_CUSTOMER}", {"grpc-c++": pid}, body)
 
-    port = free_port()
-    site = pathlib.Path(folder, "site")
-    site.mkdir()
-    (site / "customer.bin").write_bytes(os.urandom(reply_bytes))
-    pid = start(processes, ["nghttpd", "-n1", "-d", str(site), str(port), key, certificate], port)
-    yield Subject("nghttpd", f"https://127.0.0.1:{port}/customer.bin", {"nghttpd": pid}, None, reply_bytes)
+def allocations(servers, options):
+    """Allocations per call of the two gRPC servers, by a library that counts them."""
+    body = body_file(servers.folder, "unary-call", UNARY_REQUEST)
+    counted = {}
+    for name, start in (("rpc-stack", servers.mainstay), ("grpc-c++", servers.grpc_cpp)):
+        path = pathlib.Path(servers.folder, f"{name}.allocations")
+        port, pid = start(environment={"LD_PRELOAD": str(PEERS / "allocations.so"), "ALLOCATIONS_FILE": str(path)})
+        subject = Subject(name, f"https://127.0.0.1:{port}/{UNARY_CALL}", {name: pid}, body)
+        totals = []
+        # The difference of two runs is free of what connections take.
+        for calls in (10_000, 30_000):
+            before = struct.unpack("Q", path.read_bytes())[0]
+            measure(subject, calls, options.connections, options.streams)
+            totals.append(struct.unpack("Q", path.read_bytes())[0] - before)
+        counted[name] = (totals[1] - totals[0]) / 20_000
+    return counted
 
 
 def mainstay_subjects(mainstay, folder):
@@ -144,11 +120,6 @@ def mainstay_subjects(mainstay, folder):
     yield Subject(
         "gateway", f"https://127.0.0.1:{mainstay.port('gateway')}/{GET_CUSTOMER}",
         {"gateway": gateway, "customer": customer}, body)
-
-
-def spread(values):
-    """Median, least and most."""
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
 def figures(rounds):
@@ -178,74 +149,70 @@ def ratios(rounds):
     wanted = {
         "grpc-c++ / rpc-stack": ("grpc-c++", "rpc-stack"),
         "rpc-stack / nghttpd": ("rpc-stack", "nghttpd"),
-        "grpc-c++ / customer with its database": ("grpc-c++", "customer"),
+        "grpc-c++ customer / customer with its database": ("grpc-c++ customer", "customer"),
         "customer / rpc-stack": ("customer", "rpc-stack"),
         "customer / nghttpd": ("customer", "nghttpd"),
-        "gateway alone / grpc-c++": ("gateway", "grpc-c++"),
+        "gateway alone / grpc-c++ customer": ("gateway", "grpc-c++ customer"),
         "gateway and customer / customer": ("gateway", "customer", True),
     }
     return {title: ratio(*parts) for title, parts in wanted.items() if all(name in rounds[0] for name in parts[:2])}
 
 
 def show(summary, compared):
-    print(f"\n{'subject':<12} {'calls/s':>10} {'CPU µs/call':>14} {'min–max':>16} {'with upstream':>15} {'reply bytes':>12}")
+    print(f"\n{'subject':<18} {'calls/s':>10} {'CPU µs/call':>14} {'min–max':>16} {'with upstream':>15} {'reply bytes':>12}")
     for name, figure in summary.items():
         own, total = figure["cpu_microseconds_per_call"], figure["cpu_microseconds_per_call_with_upstream"]
-        print(f"{name:<12} {figure['calls_per_second']['median']:>10,.0f} {own['median']:>14.1f} "
+        print(f"{name:<18} {figure['calls_per_second']['median']:>10,.0f} {own['median']:>14.1f} "
               f"{own['min']:>8.1f}–{own['max']:<7.1f} {total['median']:>15.1f} {figure['reply_bytes']:>12.0f}")
-    print(f"\n{'ratio of CPU per call':<42} {'median':>8} {'min–max':>16}")
+    print(f"\n{'ratio of CPU per call':<46} {'median':>8} {'min–max':>16}")
     for title, value in compared.items():
-        print(f"{title:<42} {value['median']:>8.2f} {value['min']:>8.2f}–{value['max']:<7.2f}")
+        print(f"{title:<46} {value['median']:>8.2f} {value['min']:>8.2f}–{value['max']:<7.2f}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--calls", type=int, default=100_000, help="calls per subject and round")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=30_000, help="calls per subject and round")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--streams", type=int, default=16, help="concurrent calls per connection")
-    parser.add_argument("--peers-only", action="store_true", help="leave Mainstay out")
+    parser.add_argument("--peers-only", action="store_true", help="leave the services out")
     parser.add_argument("--json", type=pathlib.Path, default=ROOT / ".build/bench.json", help="where the figures go")
     options = parser.parse_args()
 
-    processes, mainstay = [], None
-    with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
+    mainstay, load_before = None, load_average()
+    with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder, Servers(folder) as servers:
         try:
-            subjects = []
+            subjects = list(peer_subjects(servers))
             if not options.peers_only:
                 mainstay = Mainstay(folder, core=0)
                 subjects += mainstay_subjects(mainstay, folder)
-                reply = measure(subjects[0], 1_000, options.connections, options.streams)["reply_bytes"]
-            else:
-                reply = 226
-            subjects += start_peers(processes, folder, round(reply))
+                port, pid = servers.grpc_cpp("customer-server")
+                body = body_file(folder, "peer-customer", get_customer("cus_01JABCDEFGHJKMNPQRSTVWXYZ0"))
+                name = "grpc-c++ customer"
+                subjects.append(Subject(name, f"https://127.0.0.1:{port}/{GET_CUSTOMER}", {name: pid}, body))
 
             for subject in subjects:
-                measure(subject, max(options.calls // 10, 1_000), options.connections, options.streams)  # warm up
+                measure(subject, 10_000, options.connections, options.streams)  # warm up
             rounds = []
             for number in range(options.rounds):
                 turned = subjects[number % len(subjects):] + subjects[:number % len(subjects)]
                 done = {each.name: measure(each, options.calls, options.connections, options.streams) for each in turned}
                 rounds.append({each.name: done[each.name] for each in subjects})
                 print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
+            counted = allocations(servers, options)
         finally:
-            for process in processes:
-                process.terminate()
-                process.wait()
             if mainstay:
                 mainstay.stop()
 
     summary, compared = figures(rounds), ratios(rounds)
     show(summary, compared)
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps({
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": {"cores": os.cpu_count(), "kernel": platform.release()},
-        "options": {"rounds": options.rounds, "calls": options.calls, "connections": options.connections,
-                    "streams": options.streams},
-        "subjects": summary, "ratios": compared, "rounds": rounds,
-    }, indent=2) + "\n")
-    print(f"\nFigures: {options.json}")
+    print("\nallocations per call: " + ", ".join(f"{name} {count:.1f}" for name, count in counted.items()))
+    print(f"load of the machine: {load_before:.1f} before, {load_average():.1f} after")
+    write_figures(
+        options.json, load_before=load_before,
+        options={"rounds": options.rounds, "calls": options.calls, "connections": options.connections,
+                 "streams": options.streams},
+        subjects=summary, ratios=compared, allocations=counted, rounds=rounds)
 
 
 if __name__ == "__main__":
