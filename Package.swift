@@ -147,9 +147,12 @@ let package = Package(
       "MainstayTesting", "Testing",
       ["Core", "Protobuf", "RPCCore", "RPCTransport", "Storage", "StorageSQLite", "UseCases"]),
 
-    suite(
-      "ServiceRuntimeTests", "ServiceRuntime",
-      ["ServiceRuntime", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "RPCTransport", logging]),
+    .testTarget(
+      name: "ServiceRuntimeTests",
+      dependencies: [
+        "ServiceRuntime", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "RPCTransport", logging,
+      ],
+      path: "Tests/ServiceRuntime", exclude: ["channelz.py"], swiftSettings: strict),
     suite(
       "GatewayTests", "Gateway",
       ["Gateway", "ServiceRuntime", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", logging]),

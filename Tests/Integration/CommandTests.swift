@@ -41,6 +41,27 @@ struct CommandTests {
     try await system.down()
   }
 
+  @Test func channelsShowWhoIsConnectedToWhom() async throws {
+    try await withSystem { system in
+      #expect(try await system.mainstay(["customers", "list"]).code == 0)
+      let gateway = try await system.mainstay(["channels", "--format", "csv"])
+      let lines = gateway.output.split(separator: "\n").map {
+        $0.split(separator: ",", omittingEmptySubsequences: false)
+      }
+      let channel = lines.first { $0[0] == "channel" && $0[2] == "127.0.0.1:\(system.customerPort)" && $0[5] != "0" }
+      #expect(channel?[4] == "READY", "\(gateway.output) \(gateway.errors)")
+      #expect(lines.contains { $0[0] == "client" && $0[3] == "admin (administrator)" })
+      let service = try await system.mainstay(["channels", "--service", "customer", "--format", "csv"])
+      #expect(service.output.contains(",gateway (service),"), "\(service.output) \(service.errors)")
+      #expect(try await system.mainstay(["certs", "create", "--name", "eve", "--role", "auditor"]).code == 0)
+      let eve = [
+        "--certificate", system.home.file("pki/eve.pem"), "--private-key", system.home.file("pki/eve-key.pem"),
+      ]
+      let denied = try await system.mainstay(["channels"] + eve)
+      #expect(denied.code == 1 && denied.errors.hasPrefix("PERMISSION_DENIED: "), "\(denied.errors)")
+    }
+  }
+
   @Test func errorsHaveTheirCodeAndEachBadField() async throws {
     let system = try RunningSystem()
     try #require(try await system.up().code == 0)
@@ -100,7 +121,7 @@ struct CommandTests {
 
   @Test(arguments: [
     [], ["up"], ["down"], ["status"], ["certs"], ["certs", "create"], ["call"], ["customers"], ["customers", "import"],
-    ["customers", "clusters"], ["policies", "import"], ["events", "tail"],
+    ["customers", "clusters"], ["policies", "import"], ["channels"], ["events", "tail"],
   ])
   func everyCommandHasHelpWithAnExample(command: [String]) async throws {
     let help = try await Program.run("mainstay", command + ["--help"])

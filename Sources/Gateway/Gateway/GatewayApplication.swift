@@ -20,7 +20,7 @@ public enum GatewayApplication {
     return ServiceApplication(
       .streams { health in
         let router = try InfrastructureServices.router(
-          [], listed: routes.services, health: health, access: environment.access)
+          [], listed: routes.services, health: health, access: environment.access, group: environment.group)
         let own = GRPCAcceptor(router: router, logger: environment.logger)
         return GatewayAcceptor(
           routes: routes, own: own, group: environment.group, context: context, limits: HTTP2Limits(),

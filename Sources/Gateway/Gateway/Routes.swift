@@ -30,8 +30,8 @@ struct Routes: Sendable {
   private struct Method {
     let permission: MethodPermission?
     let isInfrastructure: Bool
-    /// Whether every service has it, so that `mainstay-service` says which one is meant.
-    let isShared: Bool
+    /// Whether the gateway has it too, and answers when `mainstay-service` names no service.
+    let isOwn: Bool
     let package: Package?
   }
 
@@ -57,12 +57,12 @@ struct Routes: Sendable {
     var methods: [String: Method] = [:]
     for service in pool.services {
       let package = String(service.fullName.dropLast(service.name.count + 1))
-      let isShared = package == "mainstay.platform.v1" || service.isInfrastructure
-      guard isShared || packages[package] != nil else { continue }
+      let isOwn = service.isInfrastructure || package == "grpc.channelz.v1"
+      guard isOwn || package == "mainstay.platform.v1" || packages[package] != nil else { continue }
       for method in service.methods {
         methods["/\(service.fullName)/\(method.name)"] = Method(
           permission: method.permission.map(MethodPermission.init), isInfrastructure: service.isInfrastructure,
-          isShared: isShared, package: packages[package])
+          isOwn: isOwn, package: packages[package])
       }
     }
     self.methods = methods
@@ -85,7 +85,7 @@ struct Routes: Sendable {
       }
       return .forward(upstream)
     }
-    if method.isInfrastructure { return .answerHere }
+    if method.isOwn { return .answerHere }
     let names = upstreams.keys.sorted().joined(separator: ", ")
     return .refuse(
       RPCError(

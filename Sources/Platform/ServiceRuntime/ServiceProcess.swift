@@ -141,7 +141,8 @@ public enum ServiceProcess {
     case .methods(let methods):
       let services = Set(methods.map(\.method.service)).sorted()
       let health = HealthRegistry(services: services)
-      let router = try InfrastructureServices.router(methods, health: health, access: environment.access)
+      let router = try InfrastructureServices.router(
+        methods, health: health, access: environment.access, group: environment.group)
       return (GRPCAcceptor(router: router, logger: environment.logger), health)
     }
   }

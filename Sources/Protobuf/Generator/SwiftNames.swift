@@ -8,6 +8,7 @@ struct SwiftNames {
     "google.protobuf": "Google",
     "google.rpc": "RPC",
     "google.type": "Google",
+    "grpc.channelz.v1": "Channelz",
     "grpc.health.v1": "",
     "grpc.reflection.v1": "ReflectionV1",
     "grpc.reflection.v1alpha": "ReflectionV1Alpha",

@@ -44,6 +44,25 @@ struct SocketAddress: Sendable, Equatable, CustomStringConvertible {
     return result == 0 ? address : nil
   }
 
+  /// The address that a socket is connected to.
+  static func remote(of descriptor: Int32) -> SocketAddress? {
+    var address = SocketAddress()
+    let result = address.withMutablePointer { getpeername(descriptor, $0, $1) }
+    return result == 0 ? address : nil
+  }
+
+  /// For those who ask; nil if it is no IP address.
+  var facts: AddressFacts? {
+    guard let port else { return nil }
+    let bytes: [UInt8] = withPointer { pointer, _ in
+      let raw = UnsafeRawPointer(pointer)
+      return family == AF_INET
+        ? withUnsafeBytes(of: raw.load(as: sockaddr_in.self).sin_addr, Array.init)
+        : withUnsafeBytes(of: raw.load(as: sockaddr_in6.self).sin6_addr, Array.init)
+    }
+    return AddressFacts(bytes: bytes, port: port, description: description)
+  }
+
   /// AF_INET or AF_INET6.
   var family: Int32 { Int32(storage.ss_family) }
 

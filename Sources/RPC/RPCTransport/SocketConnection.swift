@@ -29,6 +29,8 @@ final class SocketConnection: PollHandler {
   private static let readsPerTurn = 16
   /// Output is packed until a TLS record is full.
   private static let recordBytes = 16_384
+
+  let identifier = nextChannelIdentifier()
   let loop: EventLoop
   let address: String
   private(set) var http2: HTTP2Connection?
@@ -162,6 +164,7 @@ final class SocketConnection: PollHandler {
       switch tls.read(loop.scratch) {
       case .done(let count):
         life.lastRead = loop.now
+        http2.statistics.bytesReceived += count
         guard http2.receive(UnsafeRawBufferPointer(rebasing: loop.scratch[0..<count])) else {
           flush()
           return close("the peer broke the HTTP/2 protocol")
@@ -218,6 +221,7 @@ final class SocketConnection: PollHandler {
       case .done(let count):
         sent += count
         life.lastWrite = loop.now
+        http2?.statistics.bytesSent += count
       case .wantsRead, .wantsWrite:
         if keepRest {
           unsent = Array(bytes[sent...])
@@ -242,6 +246,15 @@ final class SocketConnection: PollHandler {
     return true
   }
 
+  /// How it is now.
+  func facts(peerName: String) -> SocketFacts {
+    let name = peer.certificate.map { "\($0.commonName) (\($0.organizationalUnit))" } ?? peerName
+    return SocketFacts(
+      identifier: identifier, local: SocketAddress.local(of: descriptor)?.facts,
+      remote: SocketAddress.remote(of: descriptor)?.facts, peerName: name, openStreams: http2?.activeStreams ?? 0,
+      statistics: http2?.statistics ?? ConnectionStatistics())
+  }
+
   private func watch(_ wanted: UInt32) {
     if interest != wanted { loop.watch(self, wanted) }
   }
@@ -251,7 +264,8 @@ extension SocketConnection: HTTP2ConnectionDelegate {
   func connectionNeedsFlush() { loop.markDirty(self) }
 
   func connectionOpened(_ stream: HTTP2Stream) -> (any HTTP2StreamHandler)? {
-    owner?.connection(self, opened: stream)
+    http2?.statistics.lastStreamNanoseconds = loop.now
+    return owner?.connection(self, opened: stream)
   }
 
   func connectionReceivedGoAway() { owner?.connectionReceivedGoAway(self) }

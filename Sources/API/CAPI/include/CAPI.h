@@ -11,6 +11,7 @@
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "google/type/date.pb-c.h"
+#include "grpc/channelz/v1/channelz.pb-c.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "grpc/reflection/v1alpha/reflection.pb-c.h"
@@ -71,6 +72,99 @@ static inline const void *google__rpc__status__descriptor_pointer(void) {
 }
 static inline const void *google__type__date__descriptor_pointer(void) {
   return &google__type__date__descriptor;
+}
+static inline const void *grpc__channelz__v1__channel__descriptor_pointer(void) {
+  return &grpc__channelz__v1__channel__descriptor;
+}
+static inline const void *grpc__channelz__v1__subchannel__descriptor_pointer(void) {
+  return &grpc__channelz__v1__subchannel__descriptor;
+}
+static inline const void *grpc__channelz__v1__channel_connectivity_state__descriptor_pointer(void) {
+  return &grpc__channelz__v1__channel_connectivity_state__descriptor;
+}
+static inline const void *grpc__channelz__v1__channel_data__descriptor_pointer(void) {
+  return &grpc__channelz__v1__channel_data__descriptor;
+}
+static inline const void *grpc__channelz__v1__channel_trace_event__descriptor_pointer(void) {
+  return &grpc__channelz__v1__channel_trace_event__descriptor;
+}
+static inline const void *grpc__channelz__v1__channel_trace__descriptor_pointer(void) {
+  return &grpc__channelz__v1__channel_trace__descriptor;
+}
+static inline const void *grpc__channelz__v1__channel_ref__descriptor_pointer(void) {
+  return &grpc__channelz__v1__channel_ref__descriptor;
+}
+static inline const void *grpc__channelz__v1__subchannel_ref__descriptor_pointer(void) {
+  return &grpc__channelz__v1__subchannel_ref__descriptor;
+}
+static inline const void *grpc__channelz__v1__socket_ref__descriptor_pointer(void) {
+  return &grpc__channelz__v1__socket_ref__descriptor;
+}
+static inline const void *grpc__channelz__v1__server_ref__descriptor_pointer(void) {
+  return &grpc__channelz__v1__server_ref__descriptor;
+}
+static inline const void *grpc__channelz__v1__server__descriptor_pointer(void) {
+  return &grpc__channelz__v1__server__descriptor;
+}
+static inline const void *grpc__channelz__v1__server_data__descriptor_pointer(void) {
+  return &grpc__channelz__v1__server_data__descriptor;
+}
+static inline const void *grpc__channelz__v1__socket__descriptor_pointer(void) {
+  return &grpc__channelz__v1__socket__descriptor;
+}
+static inline const void *grpc__channelz__v1__socket_data__descriptor_pointer(void) {
+  return &grpc__channelz__v1__socket_data__descriptor;
+}
+static inline const void *grpc__channelz__v1__address__descriptor_pointer(void) {
+  return &grpc__channelz__v1__address__descriptor;
+}
+static inline const void *grpc__channelz__v1__address__tcp_ip_address__descriptor_pointer(void) {
+  return &grpc__channelz__v1__address__tcp_ip_address__descriptor;
+}
+static inline const void *grpc__channelz__v1__socket_option__descriptor_pointer(void) {
+  return &grpc__channelz__v1__socket_option__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_top_channels_request__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_top_channels_request__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_top_channels_response__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_top_channels_response__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_servers_request__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_servers_request__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_servers_response__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_servers_response__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_server_request__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_server_request__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_server_response__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_server_response__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_server_sockets_request__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_server_sockets_request__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_server_sockets_response__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_server_sockets_response__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_channel_request__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_channel_request__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_channel_response__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_channel_response__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_subchannel_request__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_subchannel_request__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_subchannel_response__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_subchannel_response__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_socket_request__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_socket_request__descriptor;
+}
+static inline const void *grpc__channelz__v1__get_socket_response__descriptor_pointer(void) {
+  return &grpc__channelz__v1__get_socket_response__descriptor;
 }
 static inline const void *grpc__health__v1__health_check_request__descriptor_pointer(void) {
   return &grpc__health__v1__health_check_request__descriptor;

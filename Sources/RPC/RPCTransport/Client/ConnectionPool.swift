@@ -41,6 +41,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   /// How long no further connection is tried after one of them failed.
   private static let extraPauseNanoseconds: UInt64 = 1_000_000_000
 
+  /// Unique within the process.
+  let identifier = nextChannelIdentifier()
   /// ":authority" of the calls: that of the first target.
   public let authority: String
   private let loop: EventLoop
@@ -62,6 +64,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   private var isAdvancing = false
   private var mustAdvanceAgain = false
   private var wasLost = false
+  /// Of subchannels that are gone.
+  private var past = ConnectionStatistics()
 
   /// A pool for servers of which each can answer every call. Nothing is connected before the first call.
   public init(
@@ -73,9 +77,11 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     authority = targets.first?.authority ?? ""
     picker = Picker(configuration.policy)
     addresses = AddressBook(targets, interval: configuration.resolutionInterval)
+    loop.directory.add(self)
   }
 
   deinit {
+    loop.directory.removePool(identifier)
     let bound = LoopBound((subchannels, resolutionTimer), on: loop)
     let loop = loop
     loop.execute {
@@ -128,7 +134,17 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       guard let http2 = ready[index].http2, hasRoom(http2) else { return nil }
       return http2.activeStreams
     }
-    return index.flatMap { ready[$0].http2 }
+    let picked = index.flatMap { ready[$0].http2 }
+    picked?.statistics.lastStreamNanoseconds = loop.now
+    return picked
+  }
+
+  /// How it is now.
+  var facts: ChannelFacts {
+    let own = subchannels.map(\.facts)
+    return ChannelFacts(
+      identifier: identifier, target: authority, state: state,
+      statistics: own.reduce(into: past) { $0 += $1.statistics }, subchannels: own)
   }
 
   // MARK: what is due
@@ -243,6 +259,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       case .connecting, .ready: return false
       case .idle, .transientFailure, .shutdown:
         extrasNotBefore = loop.clock.monotonicNanoseconds() &+ ConnectionPool.extraPauseNanoseconds
+        past += subchannel.facts.statistics
         subchannel.shutDown()
         return true
       }
@@ -296,7 +313,10 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     }
     let gone = subchannels.filter { $0.target == target && !found.contains($0.address) }
     subchannels.removeAll { subchannel in gone.contains { $0 === subchannel } }
-    for subchannel in gone { subchannel.shutDown() }
+    for subchannel in gone {
+      past += subchannel.facts.statistics
+      subchannel.shutDown()
+    }
     for address in found where subchannels.count < ConnectionPool.maximumAddresses {
       guard !subchannels.contains(where: { $0.target == target && $0.address == address }) else { continue }
       subchannels.append(makeSubchannel(target, address, isExtra: false))

@@ -13,6 +13,7 @@ protocol SubchannelOwner: AnyObject {
 
 /// One connection to one address: carries out what `SubchannelMachine` decides. Confined to its loop.
 final class Subchannel {
+  let identifier = nextChannelIdentifier()
   let target: ConnectionTarget
   let address: SocketAddress
   /// Whether it is there only because others to the same address have no room.
@@ -24,6 +25,8 @@ final class Subchannel {
   private let configuration: ConnectionPool.Configuration
   /// The connection that is being made or stands.
   private(set) var connection: SocketConnection?
+  /// Of connections that are gone.
+  private var past = ConnectionStatistics()
   /// The end of the attempt or of the back-off.
   private var timer: LoopTimer?
 
@@ -129,6 +132,16 @@ final class Subchannel {
     }
   }
 
+  /// How it is now.
+  var facts: SubchannelFacts {
+    let socket = machine.state == .ready ? connection?.facts(peerName: target.serverName) : nil
+    var statistics = past
+    if let socket { statistics += socket.statistics }
+    return SubchannelFacts(
+      identifier: identifier, target: address.description, state: machine.state, statistics: statistics,
+      lastError: machine.lastError, lastErrorNanoseconds: machine.errorNanoseconds, socket: socket)
+  }
+
   private func release() -> SocketConnection? {
     clearTimer()
     defer { connection = nil }
@@ -158,6 +171,7 @@ extension Subchannel: SocketConnectionOwner {
   }
 
   func connectionClosed(_ connection: SocketConnection, reason: String) {
+    if let statistics = connection.http2?.statistics { past += statistics }
     if connection === self.connection { drop(reason) }
   }
 }

@@ -24,6 +24,8 @@ struct SubchannelMachine {
   private(set) var state = ConnectivityState.idle
   /// Why there is no connection, in words; nil until one has failed.
   private(set) var lastError: String?
+  /// When that was.
+  private(set) var errorNanoseconds: UInt64 = 0
   /// When an attempt may begin again after a failure.
   private(set) var retryNanoseconds: UInt64 = 0
   private var began: UInt64 = 0
@@ -65,12 +67,14 @@ struct SubchannelMachine {
   /// The attempt failed. The back-off counts from the attempt's begin, as gRPC's does.
   mutating func failed(_ reason: String, at now: UInt64, _ random: some RandomSource) {
     guard state == .connecting else { return }
+    errorNanoseconds = now
     backOff(reason, until: began &+ failures.next(random))
   }
 
   /// The connection broke, or the peer takes no new calls on it. The first time it may be made again at once.
   mutating func lost(_ reason: String, at now: UInt64, _ random: some RandomSource) {
     guard state == .ready else { return }
+    errorNanoseconds = now
     let isBrief = now < began + SubchannelMachine.briefLifeNanoseconds
     if isBrief, wasBrief {
       backOff(reason, until: now &+ losses.next(random))

@@ -107,7 +107,10 @@ extension GRPCClientStream: HTTP2StreamHandler {
     defer { giveCredit() }
     guard !isEnded, let call else { return }
     do throws(RPCError) {
-      try deframer.receive(data) { call.deliver($0, isCompressed: $1) }
+      try deframer.receive(data) {
+        stream?.connection?.statistics.messagesReceived += 1
+        call.deliver($0, isCompressed: $1)
+      }
     } catch {
       giveUp(error)
     }
@@ -148,6 +151,7 @@ extension GRPCClientStream: HTTP2StreamHandler {
 extension GRPCClientStream: ClientCallTransport {
   func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isEnded else { return }
+    stream?.connection?.statistics.messagesSent += 1
     stream?.write(finishFrame(framed, compressed: compressed && options.compressesRequests))
   }
 

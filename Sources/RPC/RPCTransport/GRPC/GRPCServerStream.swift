@@ -166,6 +166,7 @@ extension GRPCServerStream: HTTP2StreamHandler {
     do throws(RPCError) {
       try deframer.receive(data) { message, isCompressed in
         receivedMessages += 1
+        stream.connection?.statistics.messagesReceived += 1
         call.deliver(message, isCompressed: isCompressed)
       }
       if receivedMessages > 1, !call.method.kind.clientStreams {
@@ -206,6 +207,7 @@ extension GRPCServerStream: ServerCallTransport {
   func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isFinished else { return }
     sendHeaders()
+    stream.connection?.statistics.messagesSent += 1
     stream.write(finishFrame(framed, compressed: compressed && compressesReplies))
   }
 

@@ -50,6 +50,8 @@ public final class HTTP2Connection {
   private var hasRequestedFlush = false
   private var isReceiving = false
   private var isAborted = false
+  /// What has happened on it.
+  public internal(set) var statistics = ConnectionStatistics()
   /// Whether either side has said that no new stream is taken.
   public internal(set) var isClosing = false
   var isDraining = false
@@ -132,6 +134,7 @@ public final class HTTP2Connection {
       // nghttp2 may be at work further up the stack, and must not find a stream that is gone.
       nghttp2_session_set_stream_user_data(session, stream.id, nil)
       stream.abortReason = reason
+      statistics.streamsFailed += 1
       close(stream, NGHTTP2_CANCEL.rawValue)
     }
   }
@@ -160,6 +163,7 @@ public final class HTTP2Connection {
     requestFlush()
     // The numbers of streams are used once only, and come to an end on a connection that lives for long.
     openedStreams += 1
+    statistics.streamsStarted += 1
     if openedStreams >= limits.streamsPerConnection {
       isClosing = true
       delegate?.connectionReceivedGoAway()
@@ -250,6 +254,7 @@ public final class HTTP2Connection {
     guard role == .server, streams[id] == nil else { return 0 }
     let stream = HTTP2Stream(id: id, connection: self)
     streams[id] = stream
+    statistics.streamsStarted += 1
     nghttp2_session_set_stream_user_data(session, id, Unmanaged.passUnretained(stream).toOpaque())
     return 0
   }
@@ -308,6 +313,7 @@ public final class HTTP2Connection {
 
   func closed(_ id: Int32, _ errorCode: UInt32) {
     guard let stream = streams.removeValue(forKey: id) else { return }
+    if errorCode == 0 { statistics.streamsSucceeded += 1 } else { statistics.streamsFailed += 1 }
     // The connection's window outlives the stream: what nobody read must not stay taken from it.
     if stream.unconsumedBytes > 0 { nghttp2_session_consume_connection(session, stream.unconsumedBytes) }
     close(stream, errorCode)

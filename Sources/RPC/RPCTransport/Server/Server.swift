@@ -40,6 +40,8 @@ public final class Server: Sendable {
     }
   }
 
+  /// Unique within the process.
+  let identifier = nextChannelIdentifier()
   private let listener: LoopBound<Listener>
   private let shares: [ServerShare]
   private let first: EventLoop
@@ -63,6 +65,22 @@ public final class Server: Sendable {
     }
     listener = bound.listener
     port = bound.port
+    first.directory.add(self)
+  }
+
+  deinit { first.directory.removeServer(identifier) }
+
+  /// How it is now.
+  func facts() async throws -> ServerFacts {
+    var statistics = ConnectionStatistics()
+    var sockets: [SocketFacts] = []
+    for share in shares {
+      let (total, own) = try await share.loop.run { share.facts }
+      statistics += total
+      sockets += own
+    }
+    sockets.sort { $0.identifier < $1.identifier }
+    return ServerFacts(identifier: identifier, name: "\(host):\(port)", statistics: statistics, sockets: sockets)
   }
 
   /// Takes no more connections, tells clients to go elsewhere, waits for running calls to end, at most so long, then closes

@@ -15,6 +15,8 @@ final class ServerShare: @unchecked Sendable {
   private var isDraining = false
   private let count = Atomic<Int>(0)
   private var connections: [ObjectIdentifier: SocketConnection] = [:]
+  /// Of connections that are gone.
+  private var past = ConnectionStatistics()
 
   init(loop: EventLoop, context: TLSContext, acceptor: any StreamAcceptor, _ configuration: Server.Configuration) {
     self.loop = loop
@@ -56,6 +58,13 @@ final class ServerShare: @unchecked Sendable {
     }
   }
 
+  /// Figures of all connections that there were, and those that there are.
+  var facts: (ConnectionStatistics, [SocketFacts]) {
+    loop.assertOnLoop()
+    let sockets = connections.values.map { $0.facts(peerName: "") }
+    return (sockets.reduce(into: past) { $0 += $1.statistics }, sockets)
+  }
+
   /// Does this with each connection, on their loop.
   func forEach(_ body: @escaping @Sendable (SocketConnection) -> Void) {
     loop.execute { for connection in self.connections.values { body(connection) } }
@@ -72,6 +81,8 @@ extension ServerShare: SocketConnectionOwner {
   func connectionReceivedGoAway(_ connection: SocketConnection) { connection.closeWhenDone() }
 
   func connectionClosed(_ connection: SocketConnection, reason: String) {
-    if connections.removeValue(forKey: ObjectIdentifier(connection)) != nil { count.subtract(1, ordering: .relaxed) }
+    guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+    count.subtract(1, ordering: .relaxed)
+    if let statistics = connection.http2?.statistics { past += statistics }
   }
 }
