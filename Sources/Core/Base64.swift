@@ -1,7 +1,7 @@
 /// Base64 of RFC 4648: standard or URL-safe alphabet, decoding with or without padding.
 public enum Base64 {
-  /// Encodes bytes; the URL-safe form has no padding.
-  public static func encode(_ bytes: some Collection<UInt8>, urlSafe: Bool = false) -> String {
+  /// Encodes bytes; the URL-safe form has no padding unless it is asked for.
+  public static func encode(_ bytes: some Collection<UInt8>, urlSafe: Bool = false, padded: Bool? = nil) -> String {
     let alphabet = urlSafe ? urlSafeAlphabet : standardAlphabet
     var text: [UInt8] = []
     text.reserveCapacity((bytes.count + 2) / 3 * 4)
@@ -16,7 +16,7 @@ public enum Base64 {
       }
     }
     if pending > 0 { text.append(alphabet[Int(bits << UInt32(6 - pending) & 63)]) }
-    if !urlSafe { while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) } }
+    if padded ?? !urlSafe { while text.count % 4 != 0 { text.append(UInt8(ascii: "=")) } }
     return String(decoding: text, as: UTF8.self)
   }
 

@@ -12,15 +12,21 @@ import Testing
 struct GatewayScene {
   let authority: TestAuthority
   let group: EventLoopGroup
+  /// The gateway's own loop: its clock may run as a test wants.
+  let gatewayGroup: EventLoopGroup
+  let notes: AsyncStream<String>
   let service: Server
   let gateway: Server
 
-  init(access: AccessMode = .checked) async throws {
+  init(access: AccessMode = .checked, gatewayClock: any Clock = SystemClock()) async throws {
     let authority = try TestAuthority()
     let group = try EventLoopGroup(count: 2)
+    let gatewayGroup = try EventLoopGroup(count: 1, clock: gatewayClock)
+    let (notes, noting) = AsyncStream<String>.makeStream()
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let router = try InfrastructureServices.router(
-      WhoAmI().methodBindings, health: HealthRegistry.serving(["mainstay.platform.v1.EventService"]), access: .checked)
+      WhoAmI(loops: group, notes: noting).methodBindings,
+      health: HealthRegistry.serving(["mainstay.platform.v1.EventService"]), access: .checked)
     service = try await Server(
       .init(host: "127.0.0.1", port: 0, tls: authority.issue("customer", role: "service")),
       acceptor: GRPCAcceptor(router: router, logger: logger), group: group)
@@ -36,13 +42,15 @@ struct GatewayScene {
     let environment = ServiceEnvironment(
       configuration: try Configuration(
         arguments: ["--config", file], environment: [:], keys: ConfigurationKey.common + GatewayApplication.keys),
-      group: group, logger: logger, clock: SystemClock(), random: SystemRandom(), access: access)
+      group: gatewayGroup, logger: logger, clock: SystemClock(), random: SystemRandom(), access: access)
     let application = try await GatewayApplication.start(environment)
     guard case .streams(let make) = application.serving else { throw RPCError(.internal, "the gateway serves streams") }
     gateway = try await Server(
-      .init(host: "127.0.0.1", port: 0, tls: tls), acceptor: make(HealthRegistry.serving([])), group: group)
+      .init(host: "127.0.0.1", port: 0, tls: tls), acceptor: make(HealthRegistry.serving([])), group: gatewayGroup)
     self.authority = authority
     self.group = group
+    self.gatewayGroup = gatewayGroup
+    self.notes = notes
   }
 
   /// Does this with a channel to the gateway, as the owner of a certificate; nil has none.
@@ -60,6 +68,7 @@ struct GatewayScene {
   func stop() async {
     await gateway.shutdown(grace: .zero)
     await service.shutdown(grace: .zero)
+    gatewayGroup.stop()
     group.stop()
   }
 }
@@ -72,18 +81,37 @@ extension HealthRegistry {
   }
 }
 
-/// Answers every subscription with one event whose actor is the caller that the service sees.
+/// Answers every subscription with one event whose actor is the caller that the service sees, and whose version is what
+/// is left of the time in milliseconds. With the metadata "x-hang" it answers nothing, and notes when it is cancelled.
 struct WhoAmI: EventServiceHandler {
+  let loops: EventLoopGroup
+  let notes: AsyncStream<String>.Continuation
+
   func subscribe(
     _ request: SubscribeRequest, _ responses: ResponseWriter<SubscribeResponse>, _ context: ServerContext
   ) async throws {
+    if context.metadata.first("x-hang") != nil { try await hang() }
     var event = Event()
     let caller = context.caller
     event.actor =
       "\(caller?.name ?? "-") \((caller?.roles ?? []).sorted().joined(separator: ",")) \(caller?.via ?? "-")"
+    if let deadline = context.deadline {
+      let now = SystemClock().monotonicNanoseconds()
+      event.aggregateVersion = Int64(deadline.remainingNanoseconds(at: now) / 1_000_000)
+    }
     var response = SubscribeResponse()
     response.events = [event]
     try await responses.write(response)
+  }
+
+  private func hang() async throws {
+    notes.yield("started")
+    do {
+      try await loops.current?.sleep(for: .seconds(3_600))
+    } catch {
+      notes.yield("cancelled")
+      throw error
+    }
   }
 }
 

@@ -10,6 +10,8 @@ import ServiceRuntime
 final class ForwardedCall: @unchecked Sendable {
   /// HTTP/2's error code CANCEL.
   private static let cancelCode: UInt32 = 8
+  /// A call that was held up for less is passed on with the time that its client gave it.
+  private static let unnoticedNanoseconds: UInt64 = 1_000_000
 
   private let client: HTTP2Stream
   private let peer: Peer
@@ -20,6 +22,7 @@ final class ForwardedCall: @unchecked Sendable {
   private var own: (any HTTP2StreamHandler)?
   private var server: HTTP2Stream?
   private var deadlineTimer: CallTimer?
+  private var timeout: (nanoseconds: UInt64, deadline: Deadline)?
   /// What the client sent before there was a connection; bounded by its stream's window, since no credit is given for it.
   private var early: [[UInt8]] = []
   private var hasClientEnded = false
@@ -73,7 +76,7 @@ final class ForwardedCall: @unchecked Sendable {
   }
 
   private func open(_ headers: HeaderBlock, on connection: HTTP2Connection) -> Bool {
-    guard let server = connection.open(headers, handler: ServerSide(self)) else { return false }
+    guard let server = connection.open(headers.withTimeout(remaining), handler: ServerSide(self)) else { return false }
     self.server = server
     for chunk in early { server.write(chunk) }
     early = []
@@ -84,9 +87,18 @@ final class ForwardedCall: @unchecked Sendable {
 
   private func startDeadline(_ headers: HeaderBlock) {
     guard let timeout = headers.first("grpc-timeout").flatMap(GRPCTimeout.nanoseconds) else { return }
+    let (end, overflow) = loop.clock.monotonicNanoseconds().addingReportingOverflow(timeout)
+    self.timeout = (timeout, Deadline(monotonicNanoseconds: overflow ? .max : end))
     deadlineTimer = CallTimer(loop, afterNanoseconds: timeout) { [weak self] in
       self?.end(RPCError(.deadlineExceeded, "the deadline has passed"))
     }
+  }
+
+  /// What the service has left of the client's time; nil if that is what the headers say.
+  private var remaining: UInt64? {
+    guard let timeout else { return nil }
+    let left = timeout.deadline.remainingNanoseconds(at: loop.clock.monotonicNanoseconds())
+    return left + ForwardedCall.unnoticedNanoseconds < timeout.nanoseconds ? left : nil
   }
 
   /// Ends the call with a status of the gateway's own.
@@ -212,6 +224,14 @@ extension ForwardedCall {
 }
 
 extension HeaderBlock {
+  /// The headers with another time for the call; themselves if there is none.
+  fileprivate func withTimeout(_ nanoseconds: UInt64?) -> HeaderBlock {
+    guard let nanoseconds else { return self }
+    var headers = without(prefix: "grpc-timeout")
+    headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: nanoseconds))
+    return headers
+  }
+
   /// The headers for the service: who calls, by the gateway's word and nobody else's.
   fileprivate func addingCaller(_ caller: Caller?) -> HeaderBlock {
     var headers = without(prefix: "mainstay-caller")

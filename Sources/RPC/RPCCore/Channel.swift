@@ -38,9 +38,8 @@ extension Channel {
   public func unary<Request: Message, Response: Message>(
     _ method: MethodDescriptor, _ request: Request, _ options: CallOptions
   ) async throws -> Response {
-    try Response(
-      serialized: try await unary(method, framed: request.serialized(reservingPrefix: framePrefixLength), options)
-        .message)
+    try decoded(
+      try await unary(method, framed: request.serialized(reservingPrefix: framePrefixLength), options).message)
   }
 
   /// One request, one reply, in bytes; the request's first five bytes are room for the prefix.
@@ -78,6 +77,15 @@ extension Channel {
   }
 }
 
+/// A reply that cannot be decoded is the server's fault: INTERNAL, and not a bad request of whoever called us.
+private func decoded<Response: Message>(_ bytes: [UInt8]) throws -> Response {
+  do {
+    return try Response(serialized: bytes)
+  } catch {
+    throw RPCError(.internal, "the server's reply cannot be decoded", cause: error)
+  }
+}
+
 /// The replies of a streaming call, in order.
 public struct ResponseReader<Response: Message>: @unchecked Sendable {
   // Unchecked: the call is confined to the event loop of its channel.
@@ -89,7 +97,7 @@ public struct ResponseReader<Response: Message>: @unchecked Sendable {
   /// The next reply; nil after the last when the call ended with OK.
   public func next() async throws -> Response? {
     guard let bytes = try await call.receive() else { return nil }
-    return try Response(serialized: bytes)
+    return try decoded(bytes)
   }
 }
 
@@ -113,6 +121,6 @@ public struct StreamingCall<Request: Message, Response: Message>: @unchecked Sen
   /// The next reply; nil after the last when the call ended with OK.
   public func next() async throws -> Response? {
     guard let bytes = try await call.receive() else { return nil }
-    return try Response(serialized: bytes)
+    return try decoded(bytes)
   }
 }

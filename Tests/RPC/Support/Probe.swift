@@ -27,6 +27,8 @@ struct Probe: Sendable {
   static let fill = method("Fill", .serverStreaming)
   /// Gives each request back.
   static let chat = method("Chat", .bidirectional)
+  /// For "initial bytes", "trailing bytes" or "error bytes" so much metadata before the reply, behind it, or with an error.
+  static let burden = method("Burden", .unary)
   /// Says of each request whether it came compressed and gives it back, compressed if the client takes that.
   static let squeeze = method("Squeeze", .bidirectional)
   /// Reads its request, counts it in `executions` and waits for `release`.
@@ -57,7 +59,7 @@ struct Probe: Sendable {
   let release = Notes()
   let executions = Tally()
 
-  var router: Router { Router(unaryBindings + streamingBindings + compressingBindings) }
+  var router: Router { Router(unaryBindings + streamingBindings + otherBindings) }
 
   private var unaryBindings: [MethodBinding] {
     let (loops, notes, release, executions) = (loops, notes, release, executions)
@@ -130,7 +132,7 @@ struct Probe: Sendable {
     ]
   }
 
-  private var compressingBindings: [MethodBinding] {
+  private var otherBindings: [MethodBinding] {
     let (release, executions) = (release, executions)
     return [
       MethodBinding(Probe.squeeze) { call in
@@ -139,6 +141,19 @@ struct Probe: Sendable {
           let text = message.isEmpty ? "" : "\(call.context.lastRequestWasCompressed) "
           try await call.send(framed: framed(Array(text.utf8) + message))
         }
+      },
+      MethodBinding(Probe.burden) { call async throws in
+        let words = text(try call.receiveOnly()).split(separator: " ")
+        let value = String(repeating: "a", count: words.last.flatMap { Int($0) } ?? 0)
+        var error = RPCError(.aborted, "as asked")
+        switch words.first {
+        case "initial": call.context.initialMetadata.add("x-large", value)
+        case "trailing": call.context.trailingMetadata.add("x-large", value)
+        default:
+          error.metadata.add("x-large", value)
+          throw error
+        }
+        try await call.send(framed: framed("sent"))
       },
       MethodBinding(Probe.readAndBlock) { call async throws in
         let request = try call.receiveOnly()

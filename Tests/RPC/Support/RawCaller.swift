@@ -82,6 +82,13 @@ private final class GRPCEnd: HTTP2ConnectionDelegate {
   func connectionClosedStream() {}
 }
 
+/// A text message with its prefix, as it goes over the wire.
+func framedMessage(_ text: String) -> [UInt8] {
+  var bytes = framed(text)
+  setFramePrefix(&bytes, flag: 0)
+  return bytes
+}
+
 extension RecordingHandler {
   /// Number of the status that came; nil if none did.
   var code: String? { trailers?.first("grpc-status") }

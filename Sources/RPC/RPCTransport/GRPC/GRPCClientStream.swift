@@ -90,7 +90,7 @@ extension GRPCClientStream: HTTP2StreamHandler {
       status = GRPCHeaders.parseStatus(headers)
     } else if httpStatus != "200" {
       httpError = GRPCHeaders.error(httpStatus: httpStatus)
-    } else if headers.first("content-type")?.hasPrefix("application/grpc") != true {
+    } else if !GRPCHeaders.isGRPC(headers) {
       httpError = RPCError(.unknown, "the server answered with a content type that is not gRPC's")
     } else {
       deframer.encoding = MessageEncoding(headers)

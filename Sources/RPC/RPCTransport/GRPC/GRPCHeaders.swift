@@ -71,7 +71,7 @@ enum GRPCHeaders {
         block.append("grpc-message", PercentEncoding.encode(error.message, maximumBytes: maximumMessageBytes))
       }
       if let details = StatusDetails.encode(error) {
-        block.append("grpc-status-details-bin", Base64.encode(details))
+        block.append("grpc-status-details-bin", Base64.encode(details, padded: false))
       }
       add(error.metadata, to: &block)
     }
@@ -120,6 +120,21 @@ enum GRPCHeaders {
   private static let responseBase = HeaderBlock([(":status", "200"), ("content-type", "application/grpc")])
   private static let okTrailers = HeaderBlock([("grpc-status", "0")])
 
+  /// Whether a reply's headers announce gRPC.
+  static func isGRPC(_ headers: HeaderBlock) -> Bool {
+    var isGRPC = false
+    headers.forEach { name, value in
+      if name.equals("content-type") { isGRPC = self.isGRPC(contentType: value) }
+    }
+    return isGRPC
+  }
+
+  /// The status of a call whose metadata is larger than its client takes.
+  static func tooLarge(_ headers: HeaderBlock, limit: Int) -> RPCError {
+    RPCError(
+      .resourceExhausted, "the reply's metadata has \(headers.listSize) bytes; the client takes at most \(limit)")
+  }
+
   /// "application/grpc", alone or with "+proto" or a parameter behind it.
   private static func isGRPC(contentType: UnsafeRawBufferPointer) -> Bool {
     contentType.equals("application/grpc") || contentType.starts(with: "application/grpc+")
@@ -149,7 +164,7 @@ enum GRPCHeaders {
   private static func add(_ metadata: Metadata, to headers: inout HeaderBlock) {
     for entry in metadata.entries where isSendable(entry) {
       if entry.key.hasSuffix("-bin") {
-        headers.append(entry.key, Base64.encode(entry.value))
+        headers.append(entry.key, Base64.encode(entry.value, padded: false))
       } else {
         // Space around a value is no part of it, and nghttp2 refuses it.
         let isSpace = { (byte: UInt8) in byte == UInt8(ascii: " ") }

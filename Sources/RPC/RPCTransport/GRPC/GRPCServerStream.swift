@@ -107,12 +107,20 @@ final class GRPCServerStream {
     let trailing = call?.context.trailingMetadata ?? Metadata()
     call?.finish()
     if hasSentHeaders {
-      stream.finish(trailers: GRPCHeaders.status(error, metadata: trailing))
+      stream.finish(trailers: fitting(GRPCHeaders.status(error, metadata: trailing), orAfter: HeaderBlock()))
     } else {
       let headers = GRPCHeaders.response(call?.context.initialMetadata ?? Metadata())
-      stream.respond(GRPCHeaders.status(error, metadata: trailing, appendedTo: headers), endStream: true)
+      let all = GRPCHeaders.status(error, metadata: trailing, appendedTo: headers)
+      stream.respond(fitting(all, orAfter: GRPCHeaders.response(Metadata())), endStream: true)
     }
     server.completed(call?.method, error)
+  }
+
+  /// The trailers, or RESOURCE_EXHAUSTED in their place: headers that the client does not take would cost it the status.
+  private func fitting(_ trailers: HeaderBlock, orAfter headers: HeaderBlock) -> HeaderBlock {
+    guard let limit = stream.connection?.peerHeaderListBytes, trailers.listSize > limit else { return trailers }
+    let error = GRPCHeaders.tooLarge(trailers, limit: limit)
+    return GRPCHeaders.status(error, metadata: Metadata(), appendedTo: headers)
   }
 
   private func refuseEncoding() {
@@ -222,10 +230,14 @@ extension GRPCServerStream: ServerCallTransport {
 
   func sendHeaders() {
     guard !hasSentHeaders, !isFinished else { return }
-    hasSentHeaders = true
     compressesReplies = acceptsGzip && call?.context.compressesReplies == true
-    stream.respond(
-      GRPCHeaders.response(call?.context.initialMetadata ?? Metadata(), compressed: compressesReplies))
+    let headers = GRPCHeaders.response(call?.context.initialMetadata ?? Metadata(), compressed: compressesReplies)
+    if let limit = stream.connection?.peerHeaderListBytes, headers.listSize > limit {
+      call?.context.initialMetadata = Metadata()
+      return interrupt(GRPCHeaders.tooLarge(headers, limit: limit))
+    }
+    hasSentHeaders = true
+    stream.respond(headers)
   }
 
   var isCongested: Bool { stream.isCongested }

@@ -26,7 +26,7 @@ public enum GRPCTimeout {
   }
 
   /// The finest unit that eight digits can say it in, rounded up so that the server does not give up first.
-  static func format(nanoseconds: UInt64) -> String {
+  public static func format(nanoseconds: UInt64) -> String {
     for unit in units {
       let value = nanoseconds / unit.nanoseconds + (nanoseconds % unit.nanoseconds == 0 ? 0 : 1)
       if value <= 99_999_999 { return "\(value)\(Character(UnicodeScalar(unit.letter)))" }
