@@ -66,6 +66,7 @@ struct ForeignPeerTests {
       try await messages(client)
       try await failures(client, loop)
       try await metadata(channel)
+      try await compression(channel)
       channel.close()
     }
   }
@@ -148,6 +149,22 @@ struct ForeignPeerTests {
     while try await call.receive() != nil {}
     #expect(call.initialMetadata.first("x-grpc-test-echo-initial") == "test_initial")
     #expect(call.trailingMetadata.values("x-grpc-test-echo-trailing-bin") == [[0xAB, 0, 0xFF]])
+  }
+
+  private func compression(_ channel: ClientChannel) async throws {
+    for accepts in [true, false] {
+      var request = TestingSimpleRequest(responseSize: 314_159, responseCompressed: TestingBoolValue(value: accepts))
+      request.payload = TestingPayload(body: [UInt8](repeating: 0, count: 271_828))
+      var options = CallOptions(timeout: .seconds(60))
+      options.compressesRequests = true
+      options.acceptsCompressedReplies = accepts
+      let call = try await channel.open(TestingTestServiceMethods.unaryCall, options)
+      try await call.send(framed: try request.serialized(reservingPrefix: framePrefixLength))
+      call.finishSending()
+      let reply = try TestingSimpleResponse(serialized: try await call.receive() ?? [])
+      #expect(reply.payload?.body.count == 314_159)
+      #expect(call.lastReplyWasCompressed == accepts)
+    }
   }
 
   private func request(_ sizes: [Int32], intervalMicroseconds: Int32 = 0) -> TestingStreamingOutputCallRequest {

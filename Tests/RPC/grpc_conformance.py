@@ -8,8 +8,8 @@ import traceback
 
 import grpc
 from grpc_messages import (
-    SERVICE, EchoStatus, Empty, InputRequest, InputResponse, OutputRequest, OutputResponse, Parameters, Payload,
-    SimpleRequest, SimpleResponse)
+    SERVICE, BadRequest, BoolValue, EchoStatus, Empty, InputRequest, InputResponse, OutputRequest, OutputResponse,
+    Parameters, Payload, SimpleRequest, SimpleResponse, Status)
 
 port, authority, certificate, key = sys.argv[1:5]
 
@@ -138,7 +138,62 @@ def unimplemented():
 def bad_request():
     error = failure(lambda: unary(SimpleRequest(response_size=-1), timeout=20))
     expect(error.code(), grpc.StatusCode.INVALID_ARGUMENT)
-    expect("grpc-status-details-bin" in dict(error.trailing_metadata()), True)
+    status = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
+    expect((status.code, status.message), (3, error.details()))
+    violations = BadRequest()
+    expect(status.details[0].Unpack(violations), True)
+    expect([violation.field for violation in violations.field_violations], ["response_size"])
+
+
+def large_metadata():
+    for size in (8_000, 1_000):
+        metadata = [("x-grpc-test-echo-initial", "a" * size)]
+        _, call = unary.with_call(SimpleRequest(), metadata=metadata, timeout=20)
+        expect(len(dict(call.initial_metadata())["x-grpc-test-echo-initial"]), size)
+    error = failure(lambda: unary(SimpleRequest(), metadata=[("x-large", "a" * 40_000)], timeout=20))
+    expect(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+    expect(unary(SimpleRequest(), timeout=20).payload.body, b"")
+
+
+def repeated_metadata():
+    key = "x-grpc-test-echo-trailing-bin"
+    values = [b"\x01", b"", bytes(range(256))]
+    _, call = unary.with_call(SimpleRequest(), metadata=[(key, value) for value in values], timeout=20)
+    expect([entry.value for entry in call.trailing_metadata() if entry.key == key], values)
+
+
+def compressed_requests():
+    # The server says INVALID_ARGUMENT if a message is not what it says of itself.
+    body, yes, no = Payload(body=bytes(271_828)), BoolValue(value=True), BoolValue(value=False)
+    gzip = {"compression": grpc.Compression.Gzip, "timeout": 20}
+    reply = unary(SimpleRequest(payload=body, expect_compressed=yes, response_size=314_159), **gzip)
+    expect(len(reply.payload.body), 314_159)
+    unary(SimpleRequest(payload=body, expect_compressed=no), timeout=20)
+    error = failure(lambda: unary(SimpleRequest(payload=body, expect_compressed=yes), timeout=20))
+    expect(error.code(), grpc.StatusCode.INVALID_ARGUMENT)
+    requests = (InputRequest(payload=body, expect_compressed=yes) for _ in range(20))
+    expect(inputs(requests, **gzip).aggregated_payload_size, 20 * 271_828)
+
+
+def compressed_replies():
+    compressed = [BoolValue(value=number % 3 != 0) for number in range(30)]
+    request = OutputRequest(response_parameters=[
+        Parameters(size=50_000 + number, compressed=flag) for number, flag in enumerate(compressed)])
+    expect([len(reply.payload.body) for reply in outputs(request, timeout=20)], [50_000 + number for number in range(30)])
+    reply = unary(SimpleRequest(response_size=314_159, response_compressed=BoolValue(value=True)), timeout=20)
+    expect(len(reply.payload.body), 314_159)
+
+
+def compressed_bomb():
+    error = failure(lambda: unary(
+        SimpleRequest(payload=Payload(body=bytes(8_000_000))), compression=grpc.Compression.Gzip, timeout=20))
+    expect(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
+def unknown_compression():
+    error = failure(lambda: unary(
+        SimpleRequest(payload=Payload(body=bytes(10_000))), compression=grpc.Compression.Deflate, timeout=20))
+    expect(error.code(), grpc.StatusCode.UNIMPLEMENTED)
 
 
 def timeout_on_sleeping_server():
@@ -169,6 +224,7 @@ def many_calls():
 CASES = [
     empty_unary, large_unary, four_mebibytes, client_streaming, server_streaming, ping_pong, empty_stream,
     hundred_megabytes, custom_metadata, status_code_and_message, special_status_message, long_status_message,
+    large_metadata, repeated_metadata, compressed_requests, compressed_replies, compressed_bomb, unknown_compression,
     unimplemented, bad_request, timeout_on_sleeping_server, cancel_after_begin, cancel_after_first_response, many_calls]
 failed = 0
 for case in CASES:

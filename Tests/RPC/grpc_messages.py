@@ -39,6 +39,7 @@ def message(name):
 Any = message("google.protobuf.Any")
 BadRequest = message("google.rpc.BadRequest")
 Status = message("google.rpc.Status")
+BoolValue = message("BoolValue")
 Empty = message("Empty")
 Payload = message("Payload")
 EchoStatus = message("EchoStatus")

@@ -42,6 +42,8 @@ def check(request, context):
 def unary(request, context):
     echo(context)
     check(request, context)
+    if request.response_compressed.value:
+        context.set_compression(grpc.Compression.Gzip)
     return SimpleResponse(payload=Payload(body=bytes(request.response_size)))
 
 
