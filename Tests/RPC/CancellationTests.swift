@@ -46,6 +46,22 @@ struct CancellationTests {
     }
   }
 
+  @Test("A handler that waits for a request learns that its call has ended, and why", arguments: Wire.allCases)
+  func waitingReader(_ wire: Wire) async throws {
+    try await withBench(wire) { bench async throws in
+      #expect(try await bench.call(Probe.echo, "ready") == "ready")
+      let cancelled = try await bench.channel.open(Probe.reader, .init())
+      #expect(await bench.probe.notes.next() == "started")
+      cancelled.cancel()
+      #expect(await bench.probe.notes.next() == "read: CANCELLED")
+      let late = try await bench.channel.open(Probe.reader, CallOptions(timeout: .seconds(1)))
+      #expect(await status { _ = try await late.receive() }?.code == .deadlineExceeded)
+      #expect(await bench.probe.notes.next() == "started")
+      // Whoever sees the deadline first ends the call: the server by its own timer, or the client's reset.
+      #expect(["read: DEADLINE_EXCEEDED", "read: CANCELLED"].contains(await bench.probe.notes.next()))
+    }
+  }
+
   @Test("Dropping a call cancels its handler", arguments: Wire.allCases)
   func drop(_ wire: Wire) async throws {
     try await withBench(wire) { bench async throws in

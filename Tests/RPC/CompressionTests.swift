@@ -109,6 +109,11 @@ struct CompressionTests {
       #expect(known.headers?.first("grpc-encoding") == nil)
       let damaged = try await caller.call(Probe.echo, [("grpc-encoding", "gzip")], compressedFrame([1, 2, 3]))
       #expect(damaged.code == "13")
+      // A handler that goes on over the error does not turn it into an answer.
+      let swallowed = try await caller.call(Probe.reader, [("grpc-encoding", "gzip")], compressedFrame([1, 2, 3]))
+      #expect(swallowed.code == "13")
+      #expect(await caller.probe.notes.next() == "started")
+      #expect(await caller.probe.notes.next() == "read: INTERNAL")
     }
   }
 

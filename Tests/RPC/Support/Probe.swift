@@ -27,6 +27,8 @@ struct Probe: Sendable {
   static let fill = method("Fill", .serverStreaming)
   /// Gives each request back.
   static let chat = method("Chat", .bidirectional)
+  /// Notes "started", reads until the end and then notes how that ended, as "read: OK"; answers OK whatever it was.
+  static let reader = method("Reader", .clientStreaming)
   /// For "initial bytes", "trailing bytes" or "error bytes" so much metadata before the reply, behind it, or with an error.
   static let burden = method("Burden", .unary)
   /// Says of each request whether it came compressed and gives it back, compressed if the client takes that.
@@ -133,8 +135,16 @@ struct Probe: Sendable {
   }
 
   private var otherBindings: [MethodBinding] {
-    let (release, executions) = (release, executions)
+    let (notes, release, executions) = (notes, release, executions)
     return [
+      MethodBinding(Probe.reader) { call async throws in
+        notes.note("started")
+        do {
+          while try await call.receive() != nil {}
+          notes.note("read: OK")
+        } catch { notes.note("read: \(RPCError(converting: error).code)") }
+        try await call.send(framed: framed("done"))
+      },
       MethodBinding(Probe.squeeze) { call in
         call.context.compressesReplies = true
         while let message = try await call.receive() {

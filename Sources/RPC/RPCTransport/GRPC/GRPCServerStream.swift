@@ -220,12 +220,18 @@ extension GRPCServerStream: ServerCallTransport {
   }
 
   func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
-    let content = try Gzip.inflate(message, maximumBytes: server.limits.maximumMessageBytes)
-    let growth = content.count - inflatedBytes
-    guard growth > 0, !isFinished else { return content }
-    try server.reserveInflated(growth)
-    inflatedBytes += growth
-    return content
+    do throws(RPCError) {
+      let content = try Gzip.inflate(message, maximumBytes: server.limits.maximumMessageBytes)
+      let growth = content.count - inflatedBytes
+      guard growth > 0, !isFinished else { return content }
+      try server.reserveInflated(growth)
+      inflatedBytes += growth
+      return content
+    } catch {
+      // The client's fault, like a bad frame: it ends the call, whatever the handler makes of it.
+      interrupt(error)
+      throw error
+    }
   }
 
   func sendHeaders() {

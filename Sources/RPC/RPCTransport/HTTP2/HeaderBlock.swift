@@ -37,19 +37,22 @@ public struct HeaderBlock: Sendable {
 
   /// Adds a field of bytes; the name is lower case.
   public mutating func append(name: some Collection<UInt8>, value: some Collection<UInt8>) {
+    if fields.capacity == 0 { reserveUsual() }
     fields.append(Field(offset: Int32(bytes.count), nameLength: Int32(name.count), valueLength: Int32(value.count)))
     bytes.append(contentsOf: name)
     bytes.append(contentsOf: value)
   }
 
   mutating func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    if fields.capacity == 0 {
-      fields.reserveCapacity(HeaderBlock.usualFields)
-      bytes.reserveCapacity(HeaderBlock.usualBytes)
-    }
+    if fields.capacity == 0 { reserveUsual() }
     fields.append(Field(offset: Int32(bytes.count), nameLength: Int32(name.count), valueLength: Int32(value.count)))
     bytes.append(contentsOf: name)
     bytes.append(contentsOf: value)
+  }
+
+  private mutating func reserveUsual() {
+    fields.reserveCapacity(HeaderBlock.usualFields)
+    bytes.reserveCapacity(HeaderBlock.usualBytes)
   }
 
   /// Forgets the fields and keeps the memory, unless somebody else has this block too.
