@@ -82,6 +82,25 @@ struct FlowControlTests {
     }
   }
 
+  @Test("Streams that nobody reads do not stop the others of their connection", arguments: Wire.allCases)
+  func unreadStreams(_ wire: Wire) async throws {
+    try await withBench(wire) { bench async throws in
+      // Together they send more than the connection's window.
+      let calls = Int(HTTP2Limits().connectionWindowBytes / HTTP2Limits().streamWindowBytes) * 2
+      let unread = framed([UInt8](repeating: 1, count: Int(HTTP2Limits().streamWindowBytes)))
+      var open: [ClientCall] = []
+      for _ in 0..<calls {
+        let call = try await bench.channel.open(Probe.slowSum, .init())
+        try await call.send(framed: unread)
+        open.append(call)
+        #expect(await bench.probe.notes.next() == "started")
+      }
+      for _ in 0..<100 { _ = try await bench.call(Probe.echo, "meanwhile") }
+      for call in open { call.cancel() }
+      for _ in open { bench.probe.release.note("") }
+    }
+  }
+
   @Test("A flood of empty messages is held back like any other")
   func emptyMessages() {
     let inbox = ServerCall(

@@ -139,7 +139,7 @@ struct HostilePeerTests {
   }
 }
 
-private final class AcceptingEnd: HTTP2ConnectionDelegate {
+final class AcceptingEnd: HTTP2ConnectionDelegate {
   private let acceptor: GRPCAcceptor
   private let loop: EventLoop
 

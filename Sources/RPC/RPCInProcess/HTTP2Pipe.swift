@@ -25,9 +25,11 @@ public struct HTTP2Pipe {
   public let server: HTTP2Connection
 
   /// Two fresh connections; nil if there is no memory.
-  public init?(clientLimits: HTTP2Limits = .init(), serverLimits: HTTP2Limits = .init()) {
+  public init?(
+    clientLimits: HTTP2Limits = .init(), serverLimits: HTTP2Limits = .init(), serverBudget: ByteBudget = .process
+  ) {
     guard let client = HTTP2Connection(role: .client, limits: clientLimits),
-      let server = HTTP2Connection(role: .server, limits: serverLimits)
+      let server = HTTP2Connection(role: .server, limits: serverLimits, budget: serverBudget)
     else { return nil }
     self.client = client
     self.server = server

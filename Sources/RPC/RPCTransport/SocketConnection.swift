@@ -45,8 +45,6 @@ final class SocketConnection: PollHandler {
   private var timer: LoopTimer?
   /// Whether streams are looked at for stalls: not while there are none.
   private var isLooking = false
-  /// Why the connection is closed when its output has gone.
-  private var lastWords: String?
   /// Output that the socket did not take.
   private var unsent: [UInt8] = []
   private var unsentOffset = 0
@@ -167,11 +165,10 @@ final class SocketConnection: PollHandler {
         http2.statistics.bytesReceived += count
         guard http2.receive(UnsafeRawBufferPointer(rebasing: loop.scratch[0..<count])) else {
           flush()
-          return close("the peer broke the HTTP/2 protocol")
+          return close(http2.condemnation ?? "the peer broke the HTTP/2 protocol")
         }
         if !isReady { becomeReady() }
         if !isLooking, http2.activeStreams > 0 { startLooking() }
-        if lastWords != nil { return }
       case .wantsRead: return
       case .wantsWrite: return watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
       case .ended: return close("connection closed by the peer")
@@ -196,7 +193,6 @@ final class SocketConnection: PollHandler {
       }
     }
     if interest & EPOLLOUT.rawValue != 0 { watch(EPOLLIN.rawValue) }
-    if let lastWords { return close(lastWords) }
     if !isLooking, http2.activeStreams > 0 { startLooking() }
     if http2.isDone || closesWhenDone && http2.activeStreams == 0 { close("connection done") }
   }
@@ -275,8 +271,10 @@ extension SocketConnection: HTTP2ConnectionDelegate {
     let isAllowed = life.receivedPing(
       activeStreams: http2.activeStreams, hasSent: http2.hasSentPayload, at: loop.now)
     http2.hasSentPayload = false
-    if role == .server, !isAllowed { condemn("too_many_pings", "the peer sends too many pings") }
+    if role == .server, !isAllowed { http2.condemnPings() }
   }
+
+  func connectionSpentAllowance() -> Bool { life.mayHaveAllowance(at: loop.now) }
 
   func connectionRefusedStreams() {
     life.refused(at: loop.now)
@@ -290,14 +288,6 @@ extension SocketConnection: HTTP2ConnectionDelegate {
 }
 
 extension SocketConnection {
-  /// Tells the peer that it asks for too much, and closes.
-  private func condemn(_ text: String, _ reason: String) {
-    guard lastWords == nil else { return }
-    lastWords = reason
-    http2?.condemn(HTTP2Connection.enhanceYourCalm, text)
-    loop.markDirty(self)
-  }
-
   private func startLooking() {
     isLooking = true
     life.wake(at: loop.now)

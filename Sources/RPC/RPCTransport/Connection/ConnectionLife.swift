@@ -35,6 +35,9 @@ struct ConnectionLife {
   /// Looks at the streams in one stall time: a stall is noticed at most one such part late.
   static let looksPerStall: UInt64 = 4
 
+  /// How long an allowance of frames that do nothing (`HTTP2Limits.overheadFrames`) must last.
+  private static let allowanceNanoseconds: UInt64 = 10_000_000_000
+
   let limits: ConnectionLimits
   private let born: UInt64
   private let ageNanoseconds: UInt64?
@@ -47,6 +50,7 @@ struct ConnectionLife {
   private var pingSent: UInt64?
   private var lastPeerPing: UInt64?
   private var strikes = 0
+  private var allowanceSince: UInt64
   private var drain = Drain.none
   private var hasRunOutOfAge = false
   private var nextLook: UInt64
@@ -60,6 +64,7 @@ struct ConnectionLife {
     lastWrite = now
     emptySince = now
     nextLook = now
+    allowanceSince = now
     ageNanoseconds = limits.maximumAge.map {
       let age = $0.wholeNanoseconds
       return age / 10 * 9 + (age / 5 == 0 ? 0 : jitter % (age / 5))
@@ -97,6 +102,12 @@ struct ConnectionLife {
     let least = activeStreams > 0 ? limits.minimumPingInterval : limits.minimumPingIntervalWithoutCalls
     if let lastPeerPing, now < lastPeerPing.adding(least) { strikes += 1 } else { lastPeerPing = now }
     return strikes <= limits.pingStrikes
+  }
+
+  /// The peer has used up its allowance: whether it took long enough for another one.
+  mutating func mayHaveAllowance(at now: UInt64) -> Bool {
+    defer { allowanceSince = now }
+    return now - min(now, allowanceSince) >= ConnectionLife.allowanceNanoseconds
   }
 
   /// Looks without progress after which a stream has stalled.

@@ -76,6 +76,13 @@ final class GRPCClientStream: @unchecked Sendable {
     call = nil
   }
 
+  /// Tells the connection what is kept for the caller: false if it is too much.
+  private func countKept() -> Bool {
+    guard let stream else { return true }
+    stream.awaitsRest = deframer.isMidMessage && !isEnded
+    return stream.keep(isEnded ? 0 : deframer.bufferedBytes + (call?.unreadBytes ?? 0))
+  }
+
   private func giveCredit() {
     guard heldCredit > 0, isEnded || (call?.unreadBytes ?? 0) < limits.unreadBytes else { return }
     stream?.consume(heldCredit)
@@ -111,6 +118,7 @@ extension GRPCClientStream: HTTP2StreamHandler {
         stream?.connection?.statistics.messagesReceived += 1
         call.deliver($0, isCompressed: $1)
       }
+      guard countKept() else { throw RPCError.tooManyHeldBytes }
     } catch {
       giveUp(error)
     }
@@ -163,7 +171,11 @@ extension GRPCClientStream: ClientCallTransport {
 
   var isCongested: Bool { stream?.isCongested ?? false }
 
-  func messagesConsumed() { giveCredit() }
+  func messagesConsumed() {
+    // Less than before is always bearable.
+    _ = countKept()
+    giveCredit()
+  }
 
   func cancel() {
     loop.execute { self.giveUp(RPCError(.cancelled, "the call was cancelled")) }

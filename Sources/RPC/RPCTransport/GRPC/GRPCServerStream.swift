@@ -96,6 +96,8 @@ final class GRPCServerStream {
     call?.abort(error)
     task?.cancel()
     finish(error)
+    deframer = MessageDeframer(maximumMessageBytes: server.limits.maximumMessageBytes)
+    _ = countKept()
   }
 
   /// Sends the status; nil is OK. The first one counts.
@@ -151,6 +153,12 @@ final class GRPCServerStream {
     inflatedBytes = 0
   }
 
+  /// Tells the connection what is kept for the handler: false if it is too much.
+  private func countKept() -> Bool {
+    stream.awaitsRest = deframer.isMidMessage && !isFinished
+    return stream.keep(isFinished ? 0 : deframer.bufferedBytes + (call?.unreadBytes ?? 0))
+  }
+
   private func giveCredit() {
     guard heldCredit > 0, (call?.unreadBytes ?? 0) < server.limits.unreadBytes else { return }
     stream.consume(heldCredit)
@@ -180,6 +188,7 @@ extension GRPCServerStream: HTTP2StreamHandler {
       if receivedMessages > 1, !call.method.kind.clientStreams {
         throw RPCError(.internal, "a \(call.method.name) call takes one request message and had more")
       }
+      guard countKept() else { throw RPCError.tooManyHeldBytes }
     } catch {
       interrupt(error)
     }
@@ -214,6 +223,7 @@ extension GRPCServerStream: HTTP2StreamHandler {
 extension GRPCServerStream: ServerCallTransport {
   func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isFinished else { return }
+    guard stream.mayQueue(framed.count) else { return interrupt(RPCError.tooManyHeldBytes) }
     sendHeaders()
     stream.connection?.statistics.messagesSent += 1
     stream.write(finishFrame(framed, compressed: compressed && compressesReplies))
@@ -248,5 +258,15 @@ extension GRPCServerStream: ServerCallTransport {
 
   var isCongested: Bool { stream.isCongested }
 
-  func messagesConsumed() { giveCredit() }
+  func messagesConsumed() {
+    // Less than before is always bearable.
+    _ = countKept()
+    giveCredit()
+  }
+}
+
+extension RPCError {
+  /// The limits of `HTTP2Limits` or the process's `ByteBudget` are reached.
+  static let tooManyHeldBytes = RPCError(
+    .resourceExhausted, "too many bytes of calls are held here; read what has come, or try again later")
 }

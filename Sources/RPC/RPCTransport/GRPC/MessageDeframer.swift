@@ -16,6 +16,9 @@ struct MessageDeframer {
   /// Whether bytes of an unfinished message have come.
   var isMidMessage: Bool { prefix.count > 0 }
 
+  /// Bytes of an unfinished message that have come.
+  var bufferedBytes: Int { message.count }
+
   /// Takes bytes and calls `deliver` with each message that they complete, and whether it is compressed.
   mutating func receive(_ bytes: UnsafeRawBufferPointer, deliver: ([UInt8], Bool) -> Void) throws(RPCError) {
     var position = 0

@@ -6,6 +6,15 @@ import CNghttp2
 nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
   var callbacks: OpaquePointer?
   guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
+    guard let header else { return 0 }
+    withConnection(user, orElse: ()) { $0.beganFrame(header.pointee) }
+    return 0
+  }
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, _, _, user in
+    withConnection(user, orElse: ()) { $0.receivedMalformed() }
+    return 0
+  }
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
     guard let frame else { return 0 }
     return withConnection(user, orElse: 0) { $0.began(frame.pointee.hd.stream_id) }
@@ -46,11 +55,13 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
   }
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
     guard let header = frame?.pointee.hd else { return 0 }
-    let type = UInt32(header.type)
-    guard type == NGHTTP2_HEADERS.rawValue || type == NGHTTP2_DATA.rawValue else { return 0 }
     withConnection(user, orElse: ()) { connection in
-      connection.hasSentPayload = true
-      if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 { connection.sentEnd(header.stream_id) }
+      switch UInt32(header.type) {
+      case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
+        connection.sentPayload(header.stream_id, isEnd: header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0)
+      case NGHTTP2_RST_STREAM.rawValue: connection.sentReset(header.stream_id)
+      default: break
+      }
     }
     return 0
   }

@@ -21,6 +21,8 @@ public protocol HTTP2ConnectionDelegate: AnyObject {
   func connectionClosedStream()
   /// The peer asks for a sign of life, which it gets.
   func connectionReceivedPing()
+  /// The peer has used up its allowance of frames that do nothing: true if that took long enough, and it gets another one.
+  func connectionSpentAllowance() -> Bool
   /// The last step of `HTTP2Connection.drain`: no stream is taken any more.
   func connectionRefusedStreams()
 }
@@ -28,6 +30,8 @@ public protocol HTTP2ConnectionDelegate: AnyObject {
 extension HTTP2ConnectionDelegate {
   /// Whoever has no clock cannot say what is too often.
   public func connectionReceivedPing() {}
+  /// Whoever has no clock gives one allowance.
+  public func connectionSpentAllowance() -> Bool { false }
   /// Nothing is to be done: the streams end when they do.
   public func connectionRefusedStreams() {}
 }
@@ -39,7 +43,22 @@ public final class HTTP2Connection {
   public let role: HTTP2Role
   /// Who owns it.
   public weak var delegate: (any HTTP2ConnectionDelegate)?
-  private let limits: HTTP2Limits
+  let limits: HTTP2Limits
+  let budget: ByteBudget
+  /// Bytes queued for the peer and kept for handlers, and what the budget was told of them.
+  var heldBytes = 0
+  var toldBytes = 0
+  /// Streams whose credit waits until less is held; the first one gets its own.
+  var creditors: [HTTP2Stream] = []
+  /// Frames that do nothing which the peer may still send.
+  var allowance: Int
+  /// The last streams that we have reset, in a ring.
+  var resets: [Int32] = []
+  var oldestReset = 0
+  /// The highest stream that the peer has opened.
+  private(set) var lastStream: Int32 = 0
+  /// Why the connection must be closed, if it must.
+  private(set) var condemnation: String?
   private(set) var session: OpaquePointer?
   private(set) var streams: [Int32: HTTP2Stream] = [:]
   private var openedStreams = 0
@@ -64,9 +83,11 @@ public final class HTTP2Connection {
   private(set) var openHeaderBlock: Int?
 
   /// A connection at its beginning; its preface and SETTINGS are the first output. Nil if there is no memory.
-  public init?(role: HTTP2Role, limits: HTTP2Limits = .init()) {
+  public init?(role: HTTP2Role, limits: HTTP2Limits = .init(), budget: ByteBudget = .process) {
     self.role = role
     self.limits = limits
+    self.budget = budget
+    allowance = limits.overheadFrames
     let context = Unmanaged.passUnretained(self).toOpaque()
     let options = makeOptions(limits)
     defer { nghttp2_option_del(options) }
@@ -79,6 +100,7 @@ public final class HTTP2Connection {
   }
 
   deinit {
+    budget.add(-toldBytes)
     nghttp2_session_del(session)
   }
 
@@ -104,12 +126,12 @@ public final class HTTP2Connection {
 
   /// Takes bytes from the peer. False means that the connection is broken beyond use: flush, then close.
   public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    guard !isAborted else { return false }
+    guard !isAborted, condemnation == nil else { return false }
     isReceiving = true
     let taken = nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
     isReceiving = false
     if nghttp2_session_want_write(session) != 0 || nghttp2_session_want_read(session) == 0 { requestFlush() }
-    return taken == bytes.count
+    return taken == bytes.count && condemnation == nil
   }
 
   /// Copies the next piece of output to the buffer's begin if it fits, and says how long it is: 0 when there is none now.
@@ -200,9 +222,12 @@ public final class HTTP2Connection {
     requestFlush()
   }
 
-  func consume(_ stream: HTTP2Stream, _ count: Int) {
-    nghttp2_session_consume(session, stream.id, count)
-    requestFlush()
+  /// Tells the peer why the connection is about to be closed. `receive` is false from now on.
+  func condemn(_ errorCode: UInt32, _ reason: String) {
+    guard condemnation == nil else { return }
+    condemnation = reason
+    isClosing = true
+    submitGoAway(errorCode, reason)
   }
 
   // MARK: settings
@@ -229,10 +254,12 @@ public final class HTTP2Connection {
 
   // MARK: what nghttp2 tells
 
-  /// The last frame of our side has gone. A server needs no more of a request that it has answered, and a client that went
-  /// on would hold the stream for ever (RFC 9113, 8.1).
-  func sentEnd(_ id: Int32) {
-    guard role == .server, nghttp2_session_get_stream_remote_close(session, id) == 0 else { return }
+  /// Headers or data have gone out. After the last frame of our side a server needs no more of a request that it has
+  /// answered, and a client that went on would hold the stream for ever (RFC 9113, 8.1).
+  func sentPayload(_ id: Int32, isEnd: Bool) {
+    hasSentPayload = true
+    earn(2)
+    guard isEnd, role == .server, nghttp2_session_get_stream_remote_close(session, id) == 0 else { return }
     if let stream = stream(id) {
       guard !stream.isReset else { return }
       stream.isReset = true
@@ -252,6 +279,7 @@ public final class HTTP2Connection {
     headerBlocks &+= 1
     openHeaderBlock = headerBlocks
     guard role == .server, streams[id] == nil else { return 0 }
+    lastStream = max(lastStream, id)
     let stream = HTTP2Stream(id: id, connection: self)
     streams[id] = stream
     statistics.streamsStarted += 1
@@ -270,6 +298,7 @@ public final class HTTP2Connection {
     if incoming.listSize > limits.headerListBytes {
       // gRPC takes this code for RESOURCE_EXHAUSTED.
       hasTooLargeHeaders = true
+      receivedMalformed()
       if let stream = stream(id) { submitReset(stream, NGHTTP2_ENHANCE_YOUR_CALM.rawValue) }
     }
     return 0
@@ -287,7 +316,7 @@ public final class HTTP2Connection {
     if role == .client, headers.first(":status")?.hasPrefix("1") == true { return }
     stream.hasReceivedHeaders = true
     if role == .server {
-      stream.handler = isClosing ? nil : delegate?.connectionOpened(stream)
+      stream.handler = isClosing || isOverfull ? nil : delegate?.connectionOpened(stream)
       guard stream.handler != nil else { return submitReset(stream, NGHTTP2_REFUSED_STREAM.rawValue) }
     }
     stream.handler?.received(headers: headers, endStream: endStream)
@@ -295,11 +324,8 @@ public final class HTTP2Connection {
   }
 
   func receivedData(_ id: Int32, _ data: UnsafeRawBufferPointer) {
-    guard let stream = stream(id) else {
-      nghttp2_session_consume(session, id, data.count)
-      return
-    }
-    stream.receive(data)
+    nghttp2_session_consume_connection(session, data.count)
+    stream(id)?.receive(data)
   }
 
   func receivedEnd(_ id: Int32) {
@@ -314,8 +340,6 @@ public final class HTTP2Connection {
   func closed(_ id: Int32, _ errorCode: UInt32) {
     guard let stream = streams.removeValue(forKey: id) else { return }
     if errorCode == 0 { statistics.streamsSucceeded += 1 } else { statistics.streamsFailed += 1 }
-    // The connection's window outlives the stream: what nobody read must not stay taken from it.
-    if stream.unconsumedBytes > 0 { nghttp2_session_consume_connection(session, stream.unconsumedBytes) }
     close(stream, errorCode)
     delegate?.connectionClosedStream()
   }
@@ -323,7 +347,9 @@ public final class HTTP2Connection {
   private func close(_ stream: HTTP2Stream, _ errorCode: UInt32) {
     let handler = stream.handler
     stream.handler = nil
+    hold(-(stream.queuedBytes + stream.keptBytes))
     stream.connection = nil
+    settleDebts()
     handler?.closed(errorCode: errorCode)
   }
 }

@@ -11,9 +11,6 @@ extension HTTP2Connection {
   /// Most bytes of a GOAWAY's debug data that are sent.
   private static let goAwayTextBytes = 128
 
-  /// ENHANCE_YOUR_CALM: the peer asks for more than we give.
-  public static let enhanceYourCalm = NGHTTP2_ENHANCE_YOUR_CALM.rawValue
-
   /// Asks the peer for a sign of life; any bytes are one.
   public func ping() { submit(.keepalive) }
 
@@ -34,12 +31,6 @@ extension HTTP2Connection {
     delegate?.connectionRefusedStreams()
   }
 
-  /// Tells the peer why the connection is about to be closed; the owner closes it once this has gone out.
-  public func condemn(_ errorCode: UInt32, _ reason: String) {
-    isClosing = true
-    submitGoAway(errorCode, reason)
-  }
-
   /// Resets the streams on which the peer has made us wait for so many looks: it takes none of the data that are there for
   /// it, or has stopped in the middle of a message although it may go on.
   public func resetStalledStreams(after patience: UInt32) {
@@ -48,6 +39,9 @@ extension HTTP2Connection {
       stream.reset(NGHTTP2_CANCEL.rawValue)
     }
   }
+
+  /// Ends a connection whose peer pings too often, in gRPC's words.
+  func condemnPings() { condemn(NGHTTP2_ENHANCE_YOUR_CALM.rawValue, "too_many_pings") }
 
   func receivedPing(isAnswer: Bool, _ kind: UInt8) {
     guard isAnswer else {
@@ -63,7 +57,7 @@ extension HTTP2Connection {
     requestFlush()
   }
 
-  private func submitGoAway(_ errorCode: UInt32, _ reason: String) {
+  func submitGoAway(_ errorCode: UInt32, _ reason: String) {
     let text = Array(reason.utf8.prefix(HTTP2Connection.goAwayTextBytes))
     nghttp2_submit_goaway(
       session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session), errorCode, text,

@@ -15,6 +15,14 @@ public struct HTTP2Limits: Sendable, Equatable {
   /// CONTINUATION frames behind one HEADERS frame.
   public var continuations: Int = 8
 
+  /// Frames that do nothing (pings, settings, empty data) which a peer may send in ten seconds beyond what its calls pay for.
+  public var overheadFrames = 1_000
+
+  /// Bytes queued for the peer and kept for handlers beyond which no stream is taken, and streams get credit one at a time.
+  public var heldBytes = 16_777_216
+  /// Bytes beyond which a call that adds to them fails with RESOURCE_EXHAUSTED.
+  public var mostHeldBytes = 134_217_728
+
   /// Streams that a client has open at once, with those that wait until the peer lets them begin.
   public var openStreams: Int = 65_536
   /// Streams that a client opens on one connection before it takes another; HTTP/2 has numbers for 2³⁰.

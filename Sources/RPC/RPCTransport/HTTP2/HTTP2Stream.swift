@@ -43,6 +43,10 @@ public final class HTTP2Stream {
   public private(set) var queuedBytes = 0
   /// Received bytes that no credit was given for yet.
   private(set) var unconsumedBytes = 0
+  /// Bytes that the handler keeps: a message that is not complete, and those that nobody has read.
+  private(set) var keptBytes = 0
+  /// Credit that waits until the connection holds less.
+  var owedBytes = 0
   var hasReceivedHeaders = false
   /// Whether a reset was submitted.
   var isReset = false
@@ -75,9 +79,10 @@ public final class HTTP2Stream {
 
   /// Queues data. Empty data and data after the end are ignored.
   public func write(_ bytes: consuming [UInt8]) {
-    guard !bytes.isEmpty, !isFinished else { return }
-    if queuedBytes == 0, let connection { lastTaken = connection.looks }
+    guard !bytes.isEmpty, !isFinished, let connection else { return }
+    if queuedBytes == 0 { lastTaken = connection.looks }
     queuedBytes += bytes.count
+    connection.hold(bytes.count)
     // Most streams never have more than one chunk at a time, which needs no list.
     if current.isEmpty { current = bytes } else { later.append(bytes) }
     resume()
@@ -108,7 +113,22 @@ public final class HTTP2Stream {
     let count = min(count, unconsumedBytes)
     guard count > 0 else { return }
     unconsumedBytes -= count
-    connection?.consume(self, count)
+    connection?.giveCredit(self, count)
+  }
+
+  /// Whether so many bytes more may be queued: not when the connection or the process holds too many already.
+  public func mayQueue(_ count: Int) -> Bool { connection?.mayHold(count) ?? true }
+
+  /// Says how many bytes the handler keeps now. False when that is more than the connection or the process can bear: then the
+  /// stream must be ended.
+  public func keep(_ count: Int) -> Bool {
+    let more = count - keptBytes
+    guard more != 0, let connection else { return true }
+    let isBearable = more < 0 || connection.mayHold(more)
+    keptBytes = count
+    connection.hold(more)
+    if more < 0 { connection.settleDebts() }
+    return isBearable
   }
 
   func receive(_ data: UnsafeRawBufferPointer) {
@@ -120,7 +140,7 @@ public final class HTTP2Stream {
   /// Whether the peer has made us wait for so many looks. Who has no credit left waits for us.
   func hasStalled(at look: UInt32, patience: UInt32) -> Bool {
     if queuedBytes > 0, look &- lastTaken > patience { return true }
-    return awaitsRest && unconsumedBytes == 0 && look &- lastReceived > patience
+    return awaitsRest && unconsumedBytes == 0 && owedBytes == 0 && look &- lastReceived > patience
   }
 
   private func resume() {
@@ -157,7 +177,10 @@ public final class HTTP2Stream {
       if offset == current.count { takeNextChunk() }
     }
     queuedBytes -= filled
-    if filled > 0, let connection { lastTaken = connection.looks }
+    if filled > 0, let connection {
+      lastTaken = connection.looks
+      connection.hold(-filled)
+    }
     if wasCongested, queuedBytes < HTTP2Stream.lowWaterBytes {
       wasCongested = false
       handler?.becameWritable()
