@@ -36,6 +36,15 @@ public final class RunningSystem: Sendable {
     try await Program.run("mainstay", arguments, environment: ["MAINSTAY_HOME": home.path], input: input)
   }
 
+  /// The ends of all logs, for the report of a failure: the folder goes with the test.
+  public func endOfLogs(lines: Int = 15) -> String {
+    (Self.processes + ["supervisor"]).map { name in
+      let text = (try? String(contentsOfFile: home.file("logs/\(name).log"), encoding: .utf8)) ?? "no log"
+      let last = text.split(separator: "\n").suffix(lines).joined(separator: "\n")
+      return "---- \(name), process \(processIdentifier(of: name).map(String.init) ?? "none")\n\(last)"
+    }.joined(separator: "\n")
+  }
+
   /// Process id of one of its processes; nil if it does not run.
   public func processIdentifier(of name: String) -> Int32? {
     let text = try? String(contentsOfFile: home.file("run/\(name).pid"), encoding: .utf8)

@@ -27,7 +27,7 @@ struct CrashTests {
       do {
         try await run(min(Self.roundsPerSystem, rounds - done), from: done, in: system)
       } catch {
-        Issue.record("MAINSTAY_CRASH_SEED=\(seed): \(error)")
+        Issue.record("MAINSTAY_CRASH_SEED=\(seed): \(error)\n\(system.endOfLogs())")
         done = rounds
       }
       done += Self.roundsPerSystem

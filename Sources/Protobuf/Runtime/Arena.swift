@@ -39,9 +39,17 @@ internal import Glibc
     return copy
   }
 
-  /// A copy of the bytes; nil if there are none.
+  /// Bytes fields from this size on are packed from where they are.
+  static let copiedBytes = 4_096
+
+  /// The bytes for as long as the arena is in use: a copy of few, the array's own storage, which is kept that long, of many. Nil
+  /// if there are none. C reads them only.
   public func copy(_ bytes: [UInt8]) -> UnsafeMutablePointer<UInt8>? {
     guard !bytes.isEmpty else { return nil }
+    if bytes.count >= Arena.copiedBytes {
+      state.pointee.keep(bytes)
+      return bytes.withUnsafeBufferPointer { UnsafeMutablePointer(mutating: $0.baseAddress) }
+    }
     let target = allocate(UInt8.self, count: bytes.count)
     bytes.withUnsafeBufferPointer { source in
       if let start = source.baseAddress { target.initialize(from: start, count: source.count) }
@@ -69,6 +77,8 @@ struct ArenaState {
   @usableFromInline var cursor: UnsafeMutableRawPointer?
   @usableFromInline var available = 0
   private var chunks: [Chunk] = []
+  /// Arrays whose storage the message points to.
+  private var kept: [[UInt8]] = []
   @usableFromInline var usedBytes = 0
   private var maximumBytes = 0
 
@@ -79,6 +89,14 @@ struct ArenaState {
     if chunks.count > 1 || (chunks.first?.size ?? 0) > Arena.retainedChunkBytes { freeChunks() }
     cursor = chunks.first?.start
     available = chunks.first?.size ?? 0
+  }
+
+  /// Holds an array until `letGo`: its storage stays where it is for so long.
+  mutating func keep(_ bytes: [UInt8]) { kept.append(bytes) }
+
+  /// The message is packed.
+  mutating func letGo() {
+    if !kept.isEmpty { kept.removeAll() }
   }
 
   mutating func freeChunks() {
@@ -139,6 +157,7 @@ extension Arena {
     }
     state.pointee.reset(maximumBytes: maximumBytes)
     defer {
+      state.pointee.letGo()
       if pthread_getspecific(slot) == nil { pthread_setspecific(slot, state) } else { destroyArena(state) }
     }
     return try body(Arena(state: state))
