@@ -18,6 +18,7 @@ struct ServerCommand: AsyncParsableCommand {
 
   func run() async throws {
     let signals = try SignalWatch([SIGTERM, SIGINT])
+    ProcessMemory.keepForMessages()
     let group = try EventLoopGroup(count: loops)
     signals.start(on: group.first)
     let tls = TLSConfiguration(

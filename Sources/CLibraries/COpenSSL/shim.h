@@ -1,4 +1,5 @@
 /* What Swift cannot import by itself: OpenSSL's macros and accept4. */
+#include <malloc.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -12,6 +13,10 @@
 #include <sys/socket.h>
 
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
+static inline void mainstay_keep_freed_memory(int kept, int mapped) {
+  mallopt(M_TRIM_THRESHOLD, kept);
+  mallopt(M_MMAP_THRESHOLD, mapped);
+}
 static inline int mainstay_accept(int listener, struct sockaddr *address, socklen_t *length) {
   return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }

@@ -172,6 +172,7 @@ public enum ServiceProcess {
     let access = try configuration.choice("access", AccessMode.self)
     let clock = SystemClock()
     let logger = Logger(label: name) { _ in JSONLogHandler(service: name, level: level, clock: clock) }
+    ProcessMemory.keepForMessages()
     let group = try EventLoopGroup(count: loops == 0 ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : loops)
     return ServiceEnvironment(
       configuration: configuration, group: group, logger: logger, clock: clock, random: SystemRandom(), access: access)

@@ -49,6 +49,7 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
     }
     return 0
   }
+  nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks) { _, _, _, _, _, _, _ in dataFrameBytes }
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, errorCode, user in
     withConnection(user, orElse: ()) { $0.closed(id, errorCode) }
     return 0
@@ -72,6 +73,10 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
   }
   return callbacks
 }()
+
+/// Most bytes of a DATA frame: with its header it fills a TLS record, where 9 more bytes would take a record of their own. The
+/// windows and the peer's largest frame may make it less.
+private let dataFrameBytes = 16_384 - 9
 
 /// Whoever called nghttp2 holds the connection, so that no callback has to: some come for each header field.
 @inline(__always)

@@ -3,7 +3,7 @@ public struct HTTP2Limits: Sendable, Equatable {
   /// Streams that the peer may have open at once.
   public var concurrentStreams: UInt32 = 1_000
   /// Bytes that may be on their way to us on one stream.
-  public var streamWindowBytes: Int32 = 262_144
+  public var streamWindowBytes: Int32 = 1_048_576
   /// Bytes that may be on their way to us on one connection.
   public var connectionWindowBytes: Int32 = 4_194_304
   /// Size of a request's or reply's headers, counted as in RFC 9113, 6.5.2.
