@@ -152,7 +152,7 @@ let package = Package(
       dependencies: [
         "ServiceRuntime", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "RPCTransport", logging,
       ],
-      path: "Tests/ServiceRuntime", exclude: ["channelz.py"], swiftSettings: strict),
+      path: "Tests/ServiceRuntime", exclude: ["channelz.py", "operators.py"], swiftSettings: strict),
     suite(
       "GatewayTests", "Gateway",
       ["Gateway", "ServiceRuntime", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", logging]),

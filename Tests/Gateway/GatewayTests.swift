@@ -132,6 +132,20 @@ struct WhoAmI: EventServiceHandler {
     } catch { return RPCError(converting: error).code }
   }
 
+  @Test func forwardedAndRefusedCallsAreCountedWithTheirStatus() async throws {
+    let scene = try await GatewayScene()
+    _ = try await scene.call(as: "administrator") { try await subscribe($0, [("mainstay-service", "customer")]) }
+    let denied = await code {
+      try await scene.call(as: nil) { try await subscribe($0, [("mainstay-service", "customer")]) }
+    }
+    #expect(denied == .unauthenticated)
+    let figures = try await scene.gatewayGroup.serverMetrics()
+    let forwarded = figures.first { $0.method == "mainstay.platform.v1.EventService/Subscribe" }
+    #expect(forwarded?.started == 1 && forwarded?.ended[StatusCode.ok.rawValue]?.duration.count == 1)
+    #expect(figures.first { $0.method == "other" }?.ended[StatusCode.unauthenticated.rawValue]?.duration.count == 1)
+    await scene.stop()
+  }
+
   @Test func theServiceSeesTheCallerThatTheGatewayHasVerified() async throws {
     let scene = try await GatewayScene()
     let actor = try await scene.call(as: "administrator") {

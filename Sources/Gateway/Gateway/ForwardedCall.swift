@@ -8,6 +8,8 @@ import ServiceRuntime
 ///
 /// Unchecked Sendable: it waits for a connection in a task of the same loop.
 final class ForwardedCall: @unchecked Sendable {
+  /// Connections that a call tries which close before it has begun.
+  private static let maximumConnectionsTried = 5
   /// HTTP/2's error code CANCEL.
   private static let cancelCode: UInt32 = 8
   /// A call that was held up for less is passed on with the time that its client gave it.
@@ -23,6 +25,12 @@ final class ForwardedCall: @unchecked Sendable {
   private var server: HTTP2Stream?
   private var deadlineTimer: CallTimer?
   private var timeout: (nanoseconds: UInt64, deadline: Deadline)?
+  /// For figures: what is called, since when (0 when it is counted already), and what the service said in its first headers.
+  private var method: MethodDescriptor?
+  private var began: UInt64 = 0
+  private var status = StatusCode.unknown
+  private var sentBytes = 0
+  private var receivedBytes = 0
   /// What the client sent before there was a connection; bounded by its stream's window, since no credit is given for it.
   private var early: [[UInt8]] = []
   private var hasClientEnded = false
@@ -44,14 +52,20 @@ final class ForwardedCall: @unchecked Sendable {
 
   private func begin(_ headers: HeaderBlock, endStream: Bool) {
     let caller = peer.certificate.map { Caller(certificate: $0) }
+    began = loop.clock.monotonicNanoseconds()
     let decision = gateway.routes.decide(
       path: headers.first(":path") ?? "", service: headers.first("mainstay-service"), caller: caller)
     switch decision {
-    case .refuse(let error): end(error)
+    case .refuse(let error):
+      loop.metrics.began(nil)
+      end(error)
     case .answerHere:
+      began = 0
       own = gateway.own.accept(client, peer: peer, loop: loop)
       own?.received(headers: headers, endStream: endStream)
-    case .forward(let upstream):
+    case .forward(let upstream, let method):
+      self.method = method
+      loop.metrics.began(method)
       startDeadline(headers)
       forward(headers.addingCaller(caller), to: upstream)
     }
@@ -64,10 +78,11 @@ final class ForwardedCall: @unchecked Sendable {
     if let connection = pool.current, open(headers, on: connection) { return }
     loop.spawn { [self] in
       do throws(RPCError) {
-        let connection = try await pool.connect(waitForReady: false)
-        if !isOver, !open(headers, on: connection) {
-          end(RPCError(.unavailable, "the \(upstream.name) service takes no more calls on this connection; try again"))
+        // A connection may close before the call gets to it: nothing was sent then, so it may take the next one.
+        for _ in 0..<ForwardedCall.maximumConnectionsTried where !isOver {
+          if open(headers, on: try await pool.connect(waitForReady: false)) { return }
         }
+        end(RPCError(.unavailable, "the \(upstream.name) service takes no more calls on its connections; try again"))
       } catch {
         // Where the services are is no business of the client; the log of the gateway may say it.
         end(RPCError(.unavailable, "the \(upstream.name) service cannot be reached; try again", cause: error))
@@ -104,6 +119,7 @@ final class ForwardedCall: @unchecked Sendable {
   /// Ends the call with a status of the gateway's own.
   private func end(_ error: RPCError) {
     guard !isOver else { return }
+    complete(error.code)
     if hasForwardedHeaders {
       client.finish(trailers: error.trailers)
     } else {
@@ -121,6 +137,14 @@ final class ForwardedCall: @unchecked Sendable {
     let server = server
     self.server = nil
     server?.reset(ForwardedCall.cancelCode)
+  }
+
+  private func complete(_ code: StatusCode) {
+    guard began > 0 else { return }
+    loop.metrics.ended(
+      method, code, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
+      receivedBytes: receivedBytes)
+    began = 0
   }
 
   private func giveClientCredit() {
@@ -146,6 +170,7 @@ extension ForwardedCall: HTTP2StreamHandler {
     if let own { return own.received(data: data) }
     guard !isOver else { return client.consume(data.count) }
     clientCredit += data.count
+    receivedBytes += data.count
     if let server {
       server.write(Array(data))
       giveClientCredit()
@@ -167,7 +192,10 @@ extension ForwardedCall: HTTP2StreamHandler {
 
   func closed(errorCode: UInt32) {
     if let own { return own.closed(errorCode: errorCode) }
-    if !isOver { close() }
+    if !isOver {
+      complete(.cancelled)
+      close()
+    }
   }
 }
 
@@ -188,18 +216,21 @@ extension ForwardedCall {
   fileprivate func serverSent(headers: HeaderBlock, endStream: Bool) {
     guard !isOver else { return }
     hasForwardedHeaders = true
+    if endStream { status = headers.statusCode }
     client.respond(headers, endStream: endStream)
   }
 
   fileprivate func serverSent(data: UnsafeRawBufferPointer) {
     guard !isOver else { return }
     serverCredit += data.count
+    sentBytes += data.count
     client.write(Array(data))
     giveServerCredit()
   }
 
   fileprivate func serverEnded(trailers: HeaderBlock?) {
     guard !isOver else { return }
+    complete(trailers?.statusCode ?? status)
     if !client.isFinished { client.finish(trailers: trailers) }
     isOver = true
     deadlineTimer?.cancel()
@@ -230,6 +261,11 @@ extension HeaderBlock {
     var headers = without(prefix: "grpc-timeout")
     headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: nanoseconds))
     return headers
+  }
+
+  /// What grpc-status says.
+  fileprivate var statusCode: StatusCode {
+    first("grpc-status").flatMap { Int($0) }.flatMap(StatusCode.init) ?? .unknown
   }
 
   /// The headers for the service: who calls, by the gateway's word and nobody else's.

@@ -9,7 +9,7 @@ struct Routes: Sendable {
   /// What is to be done with a call.
   enum Decision {
     /// Pass it to this upstream.
-    case forward(Upstream)
+    case forward(Upstream, MethodDescriptor)
     /// Health and reflection of the gateway itself.
     case answerHere
     case refuse(RPCError)
@@ -28,6 +28,7 @@ struct Routes: Sendable {
   }
 
   private struct Method {
+    let descriptor: MethodDescriptor
     let permission: MethodPermission?
     let isInfrastructure: Bool
     /// Whether the gateway has it too, and answers when `mainstay-service` names no service.
@@ -61,6 +62,8 @@ struct Routes: Sendable {
       guard isOwn || package == "mainstay.platform.v1" || packages[package] != nil else { continue }
       for method in service.methods {
         methods["/\(service.fullName)/\(method.name)"] = Method(
+          // The gateway needs no more of it than its name: for figures.
+          descriptor: MethodDescriptor(service: service.fullName, name: method.name, kind: .unary),
           permission: method.permission.map(MethodPermission.init), isInfrastructure: service.isInfrastructure,
           isOwn: isOwn, package: packages[package])
       }
@@ -78,12 +81,12 @@ struct Routes: Sendable {
         return .refuse(RPCError(.permissionDenied, "\(caller.name) may not call \(path.dropFirst())"))
       }
     }
-    if let package = method.package { return .forward(package.upstream) }
+    if let package = method.package { return .forward(package.upstream, method.descriptor) }
     if let service {
       guard let upstream = upstreams[service] else {
         return .refuse(RPCError(.unimplemented, "\(CallerMetadata.service): there is no service of this name"))
       }
-      return .forward(upstream)
+      return .forward(upstream, method.descriptor)
     }
     if method.isOwn { return .answerHere }
     let names = upstreams.keys.sorted().joined(separator: ", ")

@@ -32,6 +32,9 @@ public struct ConfigurationKey: Sendable, Equatable {
     ConfigurationKey("tls.private_key", "own private key, PEM, mode 0600"),
     ConfigurationKey("tls.authority", "authorities of the peers, PEM"),
     ConfigurationKey("tls.client_verification", "none, optional or required", default: "required"),
+    ConfigurationKey(
+      "operators.listen", "HOST:PORT for /healthz, /readyz and /metrics, plain HTTP: on loopback; none if empty",
+      default: ""),
     ConfigurationKey("access", "checked, or public (tests only: no permission is checked)", default: "checked"),
     ConfigurationKey("event_loops", "threads that serve; 0 means one per core", default: "0"),
     ConfigurationKey("log_level", "trace, debug, info, notice, warning, error or critical", default: "info"),

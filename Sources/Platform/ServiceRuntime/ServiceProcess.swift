@@ -87,6 +87,7 @@ public enum ServiceProcess {
       let environment = try makeEnvironment(name, configuration)
       if Configuration.request(arguments) == .check {
         _ = try (environment.tls(), configuration.address("listen"))
+        if !configuration.text("operators.listen").isEmpty { _ = try configuration.address("operators.listen") }
         end(0, "the configuration is valid", to: STDOUT_FILENO)
       }
       signals.start(on: environment.group.first)
@@ -113,6 +114,7 @@ public enum ServiceProcess {
     let (acceptor, health) = try makeAcceptor(application, environment)
     let server = try await Server(
       .init(host: address.host, port: address.port, tls: tls), acceptor: acceptor, group: environment.group)
+    let operators = try await startOperators(environment, health)
     let background = startBackground(application, environment)
     let ready = application.ready
     let opening = environment.group.first.spawn {
@@ -128,7 +130,24 @@ public enum ServiceProcess {
     await server.shutdown(grace: .seconds(grace))
     for task in background { task.cancel() }
     for task in background { await task.value }
+    operators?.stop()
     logger.info("stopped")
+  }
+
+  /// The operators' listener; nil if none is configured.
+  private static func startOperators(
+    _ environment: ServiceEnvironment, _ health: HealthRegistry
+  ) async throws -> OperatorServer? {
+    let key = "operators.listen"
+    guard !environment.configuration.text(key).isEmpty else { return nil }
+    let address = try environment.configuration.address(key)
+    let answers = OperatorAnswers(group: environment.group, health: health)
+    let server = try await OperatorServer(
+      host: address.host, port: address.port, loop: environment.group.first
+    ) { await answers.answer($0) }
+    environment.logger.info(
+      "operators' listener", metadata: ["address": .string("\(address.host):\(server.port)")])
+    return server
   }
 
   private static func makeAcceptor(

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The four kinds of calls.
 public enum CallKind: Sendable {
   /// One request, one reply.
@@ -80,6 +82,11 @@ public struct MethodDescriptor: Sendable, Equatable {
   public var responseType: String { declaration.responseType }
   /// ":path" on the wire: "/service/method".
   public var path: String { declaration.path }
+  /// The same for all declarations of one path in this process, counted from 0: an index for tables. Nil for a path that came
+  /// when `maximumNumbers` were given.
+  public var number: Int? { declaration.number }
+  /// Paths that have a number.
+  public static let maximumNumbers = 4_096
 
   /// A method as its proto declares it.
   public init(
@@ -101,6 +108,17 @@ public struct MethodDescriptor: Sendable, Equatable {
   }
 }
 
+private let numbers = Mutex<[String: Int]>([:])
+
+private func number(of path: String) -> Int? {
+  numbers.withLock { numbers in
+    if let number = numbers[path] { return number }
+    guard numbers.count < MethodDescriptor.maximumNumbers else { return nil }
+    numbers[path] = numbers.count
+    return numbers.count - 1
+  }
+}
+
 private final class MethodDeclaration: Sendable {
   let service: String
   let name: String
@@ -110,6 +128,7 @@ private final class MethodDeclaration: Sendable {
   let requestType: String
   let responseType: String
   let path: String
+  let number: Int?
 
   init(
     service: String, name: String, kind: CallKind, idempotency: Idempotency, permission: MethodPermission?,
@@ -123,5 +142,6 @@ private final class MethodDeclaration: Sendable {
     self.requestType = requestType
     self.responseType = responseType
     path = "/\(service)/\(name)"
+    number = RPCCore.number(of: path)
   }
 }

@@ -40,12 +40,32 @@ private struct Restarts: Sendable {
   /// A server in threads of its own; what it returns cuts all its connections as the end of a process does.
   func server() async throws -> @Sendable () async -> Void {
     let loops = try EventLoopGroup(count: 1)
-    let server = try await Server(
-      .init(host: "127.0.0.1", port: port, tls: identities.server()),
-      acceptor: GRPCAcceptor(router: Probe(loops: loops).router, logger: Logger(label: "test")), group: loops)
+    let acceptor = GRPCAcceptor(router: Probe(loops: loops).router, logger: Logger(label: "test"))
+    var made: Server?
+    // Somebody else on the machine may have the port for a moment.
+    let isListening = try await eventually {
+      do throws(TransportError) {
+        made = try await start(acceptor, loops)
+      } catch .portInUse {
+      }
+      return made != nil
+    }
+    #expect(isListening)
+    let server = try #require(made)
     return {
       await server.abruptEnd()
       loops.stop()
+    }
+  }
+
+  private func start(_ acceptor: GRPCAcceptor, _ loops: EventLoopGroup) async throws(TransportError) -> Server? {
+    do {
+      return try await Server(
+        .init(host: "127.0.0.1", port: port, tls: identities.server()), acceptor: acceptor, group: loops)
+    } catch let error as TransportError {
+      throw error
+    } catch {
+      return nil
     }
   }
 

@@ -8,6 +8,9 @@ public final class ClientChannel: Channel, @unchecked Sendable {
   /// Connections that a call tries which close before it has begun.
   static let maximumConnectionsTried = 5
 
+  let identifier = nextChannelIdentifier()
+  /// Figures of its calls.
+  let metrics = CallMetrics()
   private let source: any ConnectionSource
   private let loop: EventLoop
   private let limits: CallLimits
@@ -17,7 +20,13 @@ public final class ClientChannel: Channel, @unchecked Sendable {
     self.source = source
     self.loop = loop
     self.limits = limits
+    loop.directory.add(self)
   }
+
+  deinit { loop.directory.removeChannel(identifier) }
+
+  /// HOST:PORT of what it calls.
+  var authority: String { source.authority }
 
   /// A channel to HOST:PORT over TLS. `maximumBackoff` is the longest time between two attempts to connect; 5 seconds if nil.
   public convenience init(
@@ -34,7 +43,7 @@ public final class ClientChannel: Channel, @unchecked Sendable {
   public func open(_ method: MethodDescriptor, _ options: CallOptions) async throws(RPCError) -> ClientCall {
     loop.assertOnLoop()
     if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled before it began") }
-    let stream = GRPCClientStream(method: method, options: options, loop: loop, limits: limits)
+    let stream = GRPCClientStream(method: method, options: options, loop: loop, limits: limits, metrics: metrics)
     // A call that waited may find that the connection takes no more: nothing was sent, so it may take the next one.
     for _ in 1..<ClientChannel.maximumConnectionsTried {
       if let current = source.current { return try stream.begin(on: current, authority: source.authority) }

@@ -10,6 +10,10 @@ final class GRPCClientStream: @unchecked Sendable {
   private let options: CallOptions
   private let loop: EventLoop
   private let limits: CallLimits
+  private let metrics: CallMetrics
+  private var began: UInt64 = 0
+  private var sentBytes = 0
+  private var receivedBytes = 0
   private var stream: HTTP2Stream?
   /// Weak: a caller that drops its call cancels it.
   private weak var call: ClientCall?
@@ -20,7 +24,8 @@ final class GRPCClientStream: @unchecked Sendable {
   private var httpError: RPCError?
   private var status: (error: RPCError?, metadata: Metadata)?
 
-  init(method: MethodDescriptor, options: CallOptions, loop: EventLoop, limits: CallLimits) {
+  init(method: MethodDescriptor, options: CallOptions, loop: EventLoop, limits: CallLimits, metrics: CallMetrics) {
+    self.metrics = metrics
     self.method = method
     self.options = options
     self.loop = loop
@@ -30,8 +35,9 @@ final class GRPCClientStream: @unchecked Sendable {
 
   func begin(on connection: HTTP2Connection, authority: String) throws(RPCError) -> ClientCall {
     var timeout: UInt64?
+    let now = loop.clock.monotonicNanoseconds()
     if let deadline = options.deadline {
-      let left = deadline.remainingNanoseconds(at: loop.clock.monotonicNanoseconds())
+      let left = deadline.remainingNanoseconds(at: now)
       guard left > 0 else { throw RPCError(.deadlineExceeded, "the deadline passed before the call began") }
       timeout = left
     }
@@ -50,6 +56,8 @@ final class GRPCClientStream: @unchecked Sendable {
       throw RPCError(.unavailable, "the connection takes no more calls; try again")
     }
     self.stream = stream
+    began = now
+    metrics.began(method)
     let call = ClientCall(method: method, transport: self)
     self.call = call
     if let timeout {
@@ -72,6 +80,9 @@ final class GRPCClientStream: @unchecked Sendable {
     isEnded = true
     if let deadlineTimer { loop.cancel(deadlineTimer) }
     deadlineTimer = nil
+    metrics.ended(
+      method, error?.code ?? .ok, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
+      receivedBytes: receivedBytes)
     call?.end(error, trailingMetadata: metadata)
     call = nil
   }
@@ -116,6 +127,7 @@ extension GRPCClientStream: HTTP2StreamHandler {
     do throws(RPCError) {
       try deframer.receive(data) {
         stream?.connection?.statistics.messagesReceived += 1
+        receivedBytes += $0.count
         call.deliver($0, isCompressed: $1)
       }
       guard countKept() else { throw RPCError.tooManyHeldBytes }
@@ -160,7 +172,9 @@ extension GRPCClientStream: ClientCallTransport {
   func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isEnded else { return }
     stream?.connection?.statistics.messagesSent += 1
-    stream?.write(finishFrame(framed, compressed: compressed && options.compressesRequests))
+    let frame = finishFrame(framed, compressed: compressed && options.compressesRequests)
+    sentBytes += frame.count - framePrefixLength
+    stream?.write(frame)
   }
 
   func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {

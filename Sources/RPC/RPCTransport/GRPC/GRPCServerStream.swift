@@ -28,6 +28,11 @@ final class GRPCServerStream {
   private var deframer: MessageDeframer
   private var heldCredit = 0
   private var receivedMessages = 0
+  /// What is called; nil if nobody answers it.
+  private var method: MethodDescriptor?
+  private var began: UInt64 = 0
+  private var sentBytes = 0
+  private var receivedBytes = 0
   private var hasSentHeaders = false
   private var acceptsGzip = false
   private var compressesReplies = false
@@ -45,14 +50,18 @@ final class GRPCServerStream {
   }
 
   private func begin(_ request: GRPCHeaders.Request) {
-    guard let binding = server.router.binding(path: request.path) else {
+    let now = loop.clock.monotonicNanoseconds()
+    began = now
+    let binding = server.router.binding(path: request.path)
+    method = binding?.method
+    loop.metrics.began(method)
+    guard let binding else {
       return finish(server.router.unimplemented(path: request.path))
     }
     guard !request.hasBadTimeout else { return finish(RPCError(.internal, "grpc-timeout is no timeout")) }
     guard request.encoding != .unknown else { return refuseEncoding() }
     deframer.encoding = request.encoding
     acceptsGzip = request.acceptsGzip
-    let now = loop.clock.monotonicNanoseconds()
     let deadline = request.timeoutNanoseconds.map {
       Deadline(monotonicNanoseconds: now.addingReportingOverflow($0).overflow ? .max : now + $0)
     }
@@ -115,7 +124,14 @@ final class GRPCServerStream {
       let all = GRPCHeaders.status(error, metadata: trailing, appendedTo: headers)
       stream.respond(fitting(all, orAfter: GRPCHeaders.response(Metadata())), endStream: true)
     }
-    server.completed(call?.method, error)
+    complete(error)
+  }
+
+  private func complete(_ error: RPCError?) {
+    loop.metrics.ended(
+      method, error?.code ?? .ok, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
+      receivedBytes: receivedBytes)
+    server.completed(method, error)
   }
 
   /// The trailers, or RESOURCE_EXHAUSTED in their place: headers that the client does not take would cost it the status.
@@ -131,7 +147,7 @@ final class GRPCServerStream {
     headers.append("grpc-accept-encoding", MessageEncoding.accepted)
     let error = MessageEncoding.unimplemented
     stream.respond(GRPCHeaders.status(error, metadata: Metadata(), appendedTo: headers), endStream: true)
-    server.completed(nil, error)
+    complete(error)
   }
 
   private func refuse(httpStatus: String) {
@@ -182,6 +198,7 @@ extension GRPCServerStream: HTTP2StreamHandler {
     do throws(RPCError) {
       try deframer.receive(data) { message, isCompressed in
         receivedMessages += 1
+        receivedBytes += message.count
         stream.connection?.statistics.messagesReceived += 1
         call.deliver(message, isCompressed: isCompressed)
       }
@@ -212,7 +229,7 @@ extension GRPCServerStream: HTTP2StreamHandler {
       isFinished = true
       task?.cancel()
       if inflatedBytes > 0 { giveInflatedBack() }
-      server.completed(call?.method, error)
+      complete(error)
     }
     // The handler's task, if it still runs, keeps the call; the call no longer keeps the stream.
     call = nil
@@ -226,7 +243,9 @@ extension GRPCServerStream: ServerCallTransport {
     guard stream.mayQueue(framed.count) else { return interrupt(RPCError.tooManyHeldBytes) }
     sendHeaders()
     stream.connection?.statistics.messagesSent += 1
-    stream.write(finishFrame(framed, compressed: compressed && compressesReplies))
+    let frame = finishFrame(framed, compressed: compressed && compressesReplies)
+    sentBytes += frame.count - framePrefixLength
+    stream.write(frame)
   }
 
   func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {

@@ -11,7 +11,7 @@ final class Listener: PollHandler {
   /// Most connections accepted in one turn.
   private static let acceptsPerTurn = 64
 
-  private(set) var port = 0
+  let port: Int
   private let shares: [ServerShare]
   private let loop: EventLoop
   private let maximumConnections: Int
@@ -20,23 +20,29 @@ final class Listener: PollHandler {
     self.shares = shares
     self.loop = loop
     maximumConnections = configuration.maximumConnections
-    guard let address = SocketAddress.resolve(host: configuration.host, port: configuration.port).first else {
-      throw .badAddress("\(configuration.host):\(configuration.port)")
+    let (descriptor, port) = try Listener.listen(host: configuration.host, port: configuration.port)
+    self.port = port
+    super.init(descriptor: descriptor)
+    loop.watch(self, EPOLLIN.rawValue)
+  }
+
+  /// A socket that listens, and its port, also if a free one was asked for.
+  static func listen(host: String, port: Int) throws(TransportError) -> (descriptor: Int32, port: Int) {
+    guard let address = SocketAddress.resolve(host: host, port: port).first else {
+      throw .badAddress("\(host):\(port)")
     }
     let descriptor = socket(
       address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw .system("cannot make a socket", errno) }
-    super.init(descriptor: descriptor)
     var one: Int32 = 1
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
-    guard address.withPointer({ bind(descriptor, $0, $1) }) == 0, listen(descriptor, Listener.backlog) == 0 else {
+    guard address.withPointer({ bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, Listener.backlog) == 0 else {
       let code = errno
       close(descriptor)
-      if code == EADDRINUSE { throw .portInUse(host: configuration.host, port: configuration.port) }
-      throw .system("cannot listen on \(configuration.host):\(configuration.port)", code)
+      if code == EADDRINUSE { throw .portInUse(host: host, port: port) }
+      throw .system("cannot listen on \(host):\(port)", code)
     }
-    port = SocketAddress.local(of: descriptor)?.port ?? configuration.port
-    loop.watch(self, EPOLLIN.rawValue)
+    return (descriptor, SocketAddress.local(of: descriptor)?.port ?? port)
   }
 
   func stopListening() { loop.forget(self) }

@@ -5,6 +5,7 @@ public final class ChannelDirectory: Sendable {
   private struct Entries {
     var pools: [Int64: Weak<ConnectionPool>] = [:]
     var servers: [Int64: Weak<Server>] = [:]
+    var channels: [Int64: Weak<ClientChannel>] = [:]
   }
 
   private struct Weak<Object: AnyObject & Sendable>: Sendable {
@@ -15,10 +16,13 @@ public final class ChannelDirectory: Sendable {
 
   func add(_ pool: ConnectionPool) { entries.withLock { $0.pools[pool.identifier] = Weak(object: pool) } }
   func add(_ server: Server) { entries.withLock { $0.servers[server.identifier] = Weak(object: server) } }
+  func add(_ channel: ClientChannel) { entries.withLock { $0.channels[channel.identifier] = Weak(object: channel) } }
+  func removeChannel(_ identifier: Int64) { entries.withLock { _ = $0.channels.removeValue(forKey: identifier) } }
   func removePool(_ identifier: Int64) { entries.withLock { _ = $0.pools.removeValue(forKey: identifier) } }
   func removeServer(_ identifier: Int64) { entries.withLock { _ = $0.servers.removeValue(forKey: identifier) } }
 
   var pools: [ConnectionPool] { entries.withLock { $0.pools.values.compactMap(\.object) } }
+  var channels: [ClientChannel] { entries.withLock { $0.channels.values.compactMap(\.object) } }
   var servers: [Server] { entries.withLock { $0.servers.values.compactMap(\.object) } }
 }
 

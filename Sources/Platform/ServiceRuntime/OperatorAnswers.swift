@@ -1,0 +1,24 @@
+import RPCCore
+import RPCTransport
+
+/// What the operators' listener answers: /healthz (does the process answer), /readyz (does it take calls), /metrics.
+struct OperatorAnswers: Sendable {
+  let group: EventLoopGroup
+  let health: HealthRegistry
+
+  func answer(_ path: String) async -> OperatorReply {
+    switch path {
+    case "/healthz": return OperatorReply(status: 200, "ok\n")
+    case "/readyz":
+      return health.isServing ? OperatorReply(status: 200, "ok\n") : OperatorReply(status: 503, "not serving\n")
+    case "/metrics":
+      do {
+        let text = PrometheusText.text(server: try await group.serverMetrics(), client: try await group.clientMetrics())
+        return OperatorReply(status: 200, text, contentType: "text/plain; version=0.0.4; charset=utf-8")
+      } catch {
+        return OperatorReply(status: 503, "the figures cannot be gathered: the process is stopping\n")
+      }
+    default: return OperatorReply(status: 404, "there are /healthz, /readyz and /metrics\n")
+    }
+  }
+}
