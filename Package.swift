@@ -218,7 +218,8 @@ let package = Package(
     .testTarget(
       name: "ProtobufTests",
       dependencies: [
-        "API", "CProtobufC", "MainstayTesting", "Protobuf", "ProtobufFixtures", "ProtobufProperties", "mainstay-protogen",
+        "API", "CProtobufC", "MainstayTesting", "Protobuf", "ProtobufFixtures", "ProtobufProperties",
+        "mainstay-protogen",
       ],
       path: "Tests/Protobuf", exclude: ["peer.py", "Corpus"], swiftSettings: strict),
     // Calls
@@ -230,6 +231,13 @@ let package = Package(
       path: "Tests/RPC",
       exclude: ["grpc_conformance.py", "grpc_messages.py", "grpc_server.py", "interop_suite.py", "tls_client.py"],
       swiftSettings: strict),
+    // Calls over a simulated network in virtual time: as a suite, and as a program for millions of calls
+    .target(
+      name: "RPCSimulation", dependencies: ["Core", "RPCCore", "RPCTransport", logging],
+      path: "Tests/Simulation/RPCSimulation", swiftSettings: strict),
+    .executableTarget(
+      name: "simulate", dependencies: ["RPCSimulation"], path: "Tests/Simulation/simulate", swiftSettings: strict),
+    suite("SimulationTests", "Simulation/Suite", ["RPCSimulation"]),
     // Data
     suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "Core"]),
   ]

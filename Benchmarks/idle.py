@@ -16,7 +16,7 @@ from measure import BINARIES, Servers, allow_many_descriptors, load_average, pin
 # Descriptors that a server needs beside its connections.
 SPARE_DESCRIPTORS = 200
 # Longest time until all connections stand.
-CONNECT_SECONDS = 180
+CONNECT_SECONDS = 600
 # A server may close descriptors of its start meanwhile.
 TOLERANCE = 0.001
 # The RPC stack may take this much for each connection.

@@ -15,6 +15,10 @@ enum Layers {
     "ProtobufFixtures": ["CProtobufFixtures", "Protobuf"],
     "ProtobufProperties": ["API", "Protobuf", "ProtobufFixtures"],
 
+    // Only for tests: calls over a simulated network.
+    "RPCSimulation": ["Core", "RPCCore", "RPCTransport", "Logging"],
+    "simulate": ["RPCSimulation"],
+
     "RPCCore": ["Core", "Protobuf"],
     "RPCTransport": ["Core", "RPCCore", "COpenSSL", "CNghttp2", "CZlib", "Logging"],
     "RPCInProcess": ["Core", "RPCCore", "RPCTransport"],

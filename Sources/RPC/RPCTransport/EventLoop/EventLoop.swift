@@ -161,6 +161,11 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     timers.remove(timer)
   }
 
+  /// When the next timer is due: a simulation moves its clock there.
+  package var nextTimerNanoseconds: UInt64? { timers.nextDeadline }
+  /// Whether no task has work to do in this turn.
+  package var isSettled: Bool { jobs.isEmpty && runningJobs.isEmpty && dirty.isEmpty }
+
   fileprivate func turn() {
     thread.store(UInt(pthread_self()), ordering: .relaxed)
     // The number of a thread that has ended may be given to another one.
