@@ -1,5 +1,7 @@
 import API
 import Core
+import Glibc
+import MainstayTesting
 import RPCCore
 import RPCTransport
 import Synchronization
@@ -68,6 +70,26 @@ struct ForwardedContractTests {
     #expect(code == .deadlineExceeded)
     #expect(await notes.next() == "started")
     #expect(await notes.next() == "cancelled")
+    await scene.stop()
+  }
+
+  @Test(
+    "What is no gRPC call is refused by HTTP status",
+    .enabled(if: access("/usr/bin/curl", X_OK) == 0, "curl is not installed"))
+  func notGRPC() async throws {
+    let scene = try await GatewayScene()
+    let path = "mainstay.platform.v1.EventService/Subscribe"
+    for (arguments, expected) in [
+      ([], "405"), (["--request", "PUT"], "405"), (["--data", "{}"], "415"),
+      (["--data", "", "--header", "content-type: application/grpc-web"], "415"),
+      (["--data", "", "--header", "content-type: application/grpc"], "200"),
+    ] {
+      let result = try await Program.run(
+        "/usr/bin/curl",
+        ["--silent", "--http2", "--cacert", scene.authority.certificatePath, "--write-out", "%{http_code}"]
+          + ["https://localhost:\(scene.gateway.port)/\(path)"] + arguments)
+      #expect(result.output == expected, "\(arguments)")
+    }
     await scene.stop()
   }
 

@@ -56,7 +56,8 @@ struct HostilePeerTests {
         headers(Probe.echo).forEach { name, old in
           block.append(name: name, value: name.elementsEqual(field.utf8) ? Array(value.utf8) : Array(old))
         }
-        _ = try #require(pipe.client.open(block, handler: handler))
+        let stream = try #require(pipe.client.open(block, handler: handler))
+        stream.finish()
         while pipe.pump() == .carried {}
         #expect(handler.headers?.first(":status") == status)
       }

@@ -95,6 +95,10 @@ struct ServerContractTests {
         let answer = try await caller.call(Probe.echo, [("content-type", type)], framedMessage(""))
         #expect(answer.headers?.first(":status") == "415", "\(type)")
       }
+      let (unended, stream) = try caller.open(Probe.echo, [("content-type", "text/plain")], ends: false)
+      stream.write([UInt8](repeating: 0, count: HTTPRefusal.maximumBytes + 1))
+      await caller.pump { unended.closedWith != nil }
+      #expect(unended.headers?.first(":status") == "415")
       for method in ["GET", "PUT", "OPTIONS"] {
         let answer = try await caller.call(Probe.echo, [(":method", method)])
         #expect(answer.headers?.first(":status") == "405", "\(method)")

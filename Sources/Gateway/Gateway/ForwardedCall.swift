@@ -51,6 +51,10 @@ final class ForwardedCall: @unchecked Sendable {
   }
 
   private func begin(_ headers: HeaderBlock, endStream: Bool) {
+    if HTTPRefusal.takes(client, headers) {
+      isOver = true
+      return
+    }
     let caller = peer.certificate.map { Caller(certificate: $0) }
     began = loop.clock.monotonicNanoseconds()
     let decision = gateway.routes.decide(

@@ -152,7 +152,7 @@ final class GRPCServerStream {
 
   private func refuse(httpStatus: String) {
     isFinished = true
-    stream.respond(HeaderBlock([(":status", httpStatus)]), endStream: true)
+    stream.handler = HTTPRefusal(stream, status: httpStatus)
   }
 
   /// Hands a stream that is no gRPC call to whoever answers those, if anybody does.

@@ -1,0 +1,47 @@
+/// Refuses a stream that is no gRPC call by an HTTP status. The answer waits for the end of the request, since some HTTP clients
+/// take an answer that is followed by a reset for an error, but not for more than `maximumBytes` of it.
+public final class HTTPRefusal: HTTP2StreamHandler {
+  /// Bytes of a request that are read and dropped; who sends more is answered without waiting for the end.
+  public static let maximumBytes = 65_536
+
+  private let stream: HTTP2Stream
+  private let status: String
+  private var receivedBytes = 0
+
+  init(_ stream: HTTP2Stream, status: String) {
+    self.stream = stream
+    self.status = status
+  }
+
+  /// Takes the stream over if its headers are no gRPC call's: 405 for another method than POST, 415 for another content type.
+  public static func takes(_ stream: HTTP2Stream, _ headers: HeaderBlock) -> Bool {
+    let isPost = headers.first(":method") == "POST"
+    guard !isPost || !GRPCHeaders.isGRPC(headers) else { return false }
+    stream.handler = HTTPRefusal(stream, status: isPost ? "415" : "405")
+    return true
+  }
+
+  /// They are known by now.
+  public func received(headers: HeaderBlock, endStream: Bool) {}
+
+  /// Drops them.
+  public func received(data: UnsafeRawBufferPointer) {
+    stream.consume(data.count)
+    receivedBytes += data.count
+    if receivedBytes > HTTPRefusal.maximumBytes { answer() }
+  }
+
+  /// Answers.
+  public func receivedEnd(trailers: HeaderBlock?) { answer() }
+
+  /// Nothing waits for this.
+  public func becameWritable() {}
+
+  /// Nothing is held.
+  public func closed(errorCode: UInt32) {}
+
+  private func answer() {
+    guard !stream.isFinished else { return }
+    stream.respond(HeaderBlock([(":status", status)]), endStream: true)
+  }
+}
