@@ -229,7 +229,9 @@ let package = Package(
         "API", "Core", "MainstayTesting", "Protobuf", "RPCCore", "RPCInProcess", "RPCTransport", logging,
       ],
       path: "Tests/RPC",
-      exclude: ["grpc_conformance.py", "grpc_messages.py", "grpc_server.py", "interop_suite.py", "tls_client.py"],
+      exclude: [
+        "abuse.py", "grpc_conformance.py", "grpc_messages.py", "grpc_server.py", "interop_suite.py", "tls_client.py",
+      ],
       swiftSettings: strict),
     // Calls over a simulated network in virtual time: as a suite, and as a program for millions of calls
     .target(

@@ -33,6 +33,8 @@ final class SocketConnection: PollHandler {
   let identifier = nextChannelIdentifier()
   let loop: EventLoop
   let address: String
+  /// Its number among those of its owner.
+  var number = -1
   private(set) var http2: HTTP2Connection?
   private(set) var peer: Peer
   private let tls: TLSStream

@@ -6,11 +6,6 @@ import CNghttp2
 nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
   var callbacks: OpaquePointer?
   guard nghttp2_session_callbacks_new(&callbacks) == 0 else { return nil }
-  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
-    guard let header else { return 0 }
-    withConnection(user, orElse: ()) { $0.beganFrame(header.pointee) }
-    return 0
-  }
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) { _, _, _, user in
     withConnection(user, orElse: ()) { $0.receivedMalformed() }
     return 0

@@ -52,6 +52,7 @@ public final class HTTP2Connection {
   var creditors: [HTTP2Stream] = []
   /// Frames that do nothing which the peer may still send.
   var allowance: Int
+  var scanner = FrameScanner()
   /// The last streams that we have reset, in a ring.
   var resets: [Int32] = []
   var oldestReset = 0
@@ -127,6 +128,8 @@ public final class HTTP2Connection {
   /// Takes bytes from the peer. False means that the connection is broken beyond use: flush, then close.
   public func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard !isAborted, condemnation == nil else { return false }
+    if role == .server { inspect(bytes) }
+    guard condemnation == nil else { return false }
     isReceiving = true
     let taken = nghttp2_session_mem_recv(session, bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count)
     isReceiving = false
@@ -298,7 +301,7 @@ public final class HTTP2Connection {
     if incoming.listSize > limits.headerListBytes {
       // gRPC takes this code for RESOURCE_EXHAUSTED.
       hasTooLargeHeaders = true
-      receivedMalformed()
+      receivedLargeHeaders()
       if let stream = stream(id) { submitReset(stream, NGHTTP2_ENHANCE_YOUR_CALM.rawValue) }
     }
     return 0

@@ -25,6 +25,8 @@ public final class Server: Sendable {
     public var connectionLimits: ConnectionLimits
     /// Connections at once; more are closed as they come.
     public var maximumConnections: Int
+    /// Handshakes that may go on at once; beyond it the oldest is dropped for each new one.
+    public var maximumHandshakes = 4_096
 
     /// How a server listens.
     public init(
@@ -54,7 +56,7 @@ public final class Server: Sendable {
   public init(_ configuration: Configuration, acceptor: any StreamAcceptor, group: EventLoopGroup) async throws {
     let context = try TLSContext(configuration.tls, role: .server)
     let shares = group.loops.map { loop in
-      ServerShare(loop: loop, context: context, acceptor: acceptor, configuration)
+      ServerShare(loop: loop, context: context, acceptor: acceptor, configuration, shares: group.loops.count)
     }
     self.shares = shares
     first = group.first

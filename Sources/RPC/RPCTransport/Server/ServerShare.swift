@@ -15,10 +15,19 @@ final class ServerShare: @unchecked Sendable {
   private var isDraining = false
   private let count = Atomic<Int>(0)
   private var connections: [ObjectIdentifier: SocketConnection] = [:]
+  /// Connections whose handshake goes on, by the number in which they came, and the least number that may be among them.
+  private var handshakes: [Int: SocketConnection] = [:]
+  private var oldestHandshake = 0
+  private var accepted = 0
+  private let maximumHandshakes: Int
   /// Of connections that are gone.
   private var past = ConnectionStatistics()
 
-  init(loop: EventLoop, context: TLSContext, acceptor: any StreamAcceptor, _ configuration: Server.Configuration) {
+  init(
+    loop: EventLoop, context: TLSContext, acceptor: any StreamAcceptor, _ configuration: Server.Configuration,
+    shares: Int
+  ) {
+    maximumHandshakes = max(1, configuration.maximumHandshakes / shares)
     self.loop = loop
     self.context = context
     self.acceptor = acceptor
@@ -52,9 +61,21 @@ final class ServerShare: @unchecked Sendable {
         life: connectionLimits, isConnecting: false, owner: self)
     if let connection {
       connections[ObjectIdentifier(connection)] = connection
+      connection.number = accepted
+      handshakes[accepted] = connection
+      accepted += 1
+      if handshakes.count > maximumHandshakes { dropOldestHandshake() }
     } else {
       close(descriptor)
       count.subtract(1, ordering: .relaxed)
+    }
+  }
+
+  /// Who means it is done within a few round trips, so the oldest ones are those who do not.
+  private func dropOldestHandshake() {
+    while oldestHandshake < accepted {
+      defer { oldestHandshake += 1 }
+      if let oldest = handshakes[oldestHandshake] { return oldest.close("too many handshakes go on at once") }
     }
   }
 
@@ -72,7 +93,7 @@ final class ServerShare: @unchecked Sendable {
 }
 
 extension ServerShare: SocketConnectionOwner {
-  func connectionIsReady(_ connection: SocketConnection) {}
+  func connectionIsReady(_ connection: SocketConnection) { handshakes[connection.number] = nil }
 
   func connection(_ connection: SocketConnection, opened stream: HTTP2Stream) -> (any HTTP2StreamHandler)? {
     acceptor.accept(stream, peer: connection.peer, loop: loop)
@@ -81,6 +102,7 @@ extension ServerShare: SocketConnectionOwner {
   func connectionReceivedGoAway(_ connection: SocketConnection) { connection.closeWhenDone() }
 
   func connectionClosed(_ connection: SocketConnection, reason: String) {
+    handshakes[connection.number] = nil
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
     count.subtract(1, ordering: .relaxed)
     if let statistics = connection.http2?.statistics { past += statistics }
