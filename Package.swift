@@ -233,6 +233,11 @@ let package = Package(
         "abuse.py", "grpc_conformance.py", "grpc_messages.py", "grpc_server.py", "interop_suite.py", "tls_client.py",
       ],
       swiftSettings: strict),
+    // What must hold for whatever a peer sends: for a suite with a corpus, and for libFuzzer
+    .target(
+      name: "RPCProperties", dependencies: ["Core", "RPCCore", "RPCInProcess", "RPCTransport", logging],
+      path: "Tests/RPCProperties/Properties", swiftSettings: strict),
+    suite("RPCPropertyTests", "RPCProperties/Suite", ["RPCProperties"]),
     // Calls over a simulated network in virtual time: as a suite, and as a program for millions of calls
     .target(
       name: "RPCSimulation", dependencies: ["Core", "RPCCore", "RPCTransport", logging],
@@ -247,8 +252,10 @@ let package = Package(
 
 // libFuzzer brings its own main, so this program exists only when scripts/fuzz.sh asks for it.
 if Context.environment["MAINSTAY_FUZZ"] != nil {
-  package.targets.append(
-    .executableTarget(
-      name: "FuzzProtobuf", dependencies: ["ProtobufProperties"], path: "Tests/Fuzz/Protobuf",
-      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+  for (name, folder) in [("Protobuf", "ProtobufProperties"), ("RPC", "RPCProperties")] {
+    package.targets.append(
+      .executableTarget(
+        name: "Fuzz\(name)", dependencies: [.target(name: folder)], path: "Tests/Fuzz/\(name)",
+        swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+  }
 }

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # Runs the tests that draw their rounds at random for long, and writes docs/evidence/soak.md from what they printed.
-# soak.sh [PART...]: "fuzz" (damaged bytes and messages), "crash" (kill -9 during imports); both without an argument.
+# soak.sh [PART...]: "fuzz" (damaged bytes and messages), "crash" (kill -9 during imports), "abuse" (hostile peers at scale),
+# "simulation" (calls over a network that a seed decides), "load" (memory under load must be flat); all without an argument.
 # Called by `make soak`, which builds the programs first. Exit code 0 only if all parts passed.
 #   MAINSTAY_FUZZ_ROUNDS, MAINSTAY_CRASH_ROUNDS   how many rounds; 300,000 and 200 without them
 #   MAINSTAY_CRASH_SEED                           the seed of the crash rounds; drawn without it
+#   MAINSTAY_ABUSE_SCALE                          how much more than in the tests hostile peers do; 100 without it
+#   MAINSTAY_SIMULATION_CALLS                     simulated calls; 1,000,000 without it
+#   MAINSTAY_LOAD_SECONDS                         seconds of load; 600 without it
 #   .build/soak-PART.log                          all output of a part
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -13,15 +17,33 @@ partial=.build/soak.md
 export MAINSTAY_BIN="$PWD/.build/release"
 export MAINSTAY_FUZZ_ROUNDS="${MAINSTAY_FUZZ_ROUNDS:-300000}" MAINSTAY_CRASH_ROUNDS="${MAINSTAY_CRASH_ROUNDS:-200}"
 
+export MAINSTAY_ABUSE_SCALE="${MAINSTAY_ABUSE_SCALE:-100}"
+simulation_calls="${MAINSTAY_SIMULATION_CALLS:-1000000}" load_seconds="${MAINSTAY_LOAD_SECONDS:-600}"
+
 # The kills of each process, from the lines that the rounds print: "…, round 3: gateway after 12 ms, import after 40 ms".
 count_kills() {
   sed -n 's/^MAINSTAY_CRASH_SEED=[0-9]*, round [0-9]*: //p' "$1" | tr ',' '\n' | grep -v 'was not running' \
     | awk '$2 == "after" { kills[$1]++ } END { for (name in kills) print "- " name ": " kills[name] }' | sort
 }
 
+run_tests() { # filter, log
+  swift test --skip-build --filter "$1" </dev/null 2>&1 | tee "$2"
+  return "${PIPESTATUS[0]}"
+}
+
+# A part that is a program passes or fails as one test.
+run_program() { # log, command...
+  local log="$1"
+  shift
+  "$@" </dev/null 2>&1 | tee "$log"
+  return "${PIPESTATUS[0]}"
+}
+
 describe() { # part: what it did
   local log=".build/soak-$1.log"
   case "$1" in
+    abuse) echo "The hostile peers of the tests, $MAINSTAY_ABUSE_SCALE times as much of each." ;;
+    simulation | load) tail -n 3 "$log" | sed 's/^/    /' ;;
     fuzz) echo "$MAINSTAY_FUZZ_ROUNDS rounds of invented damage to each decoder and to each side of a connection." ;;
     crash)
       echo "$(grep -c '^MAINSTAY_CRASH_SEED=.*, round ' "$log") of $MAINSTAY_CRASH_ROUNDS rounds:" \
@@ -35,7 +57,7 @@ describe() { # part: what it did
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(fuzz crash)
+[ ${#parts[@]} -gt 0 ] || parts=(fuzz crash abuse simulation load)
 swift build --build-tests </dev/null || exit 1
 mkdir -p "$(dirname "$report")"
 commit=$(git describe --always --dirty --abbrev=12 --exclude '*')
@@ -48,21 +70,29 @@ commit=$(git describe --always --dirty --abbrev=12 --exclude '*')
 
 worst=0
 for part in "${parts[@]}"; do
-  case "$part" in
-    fuzz) filter='\.FuzzTests/' ;;
-    crash) filter='\.CrashTests/' ;;
-    *) echo "soak.sh: no part \"$part\"; there are: fuzz, crash" >&2; exit 2 ;;
-  esac
+  log=".build/soak-$part.log"
   begin=$SECONDS
-  swift test --skip-build --filter "$filter" </dev/null 2>&1 | tee ".build/soak-$part.log"
-  status=${PIPESTATUS[0]}
-  read -r passed failed <<<"$(scripts/count-tests.sh "$status" <".build/soak-$part.log")"
+  case "$part" in
+    fuzz) run_tests 'FuzzTests/' "$log" ;;
+    crash) run_tests '\.CrashTests/' "$log" ;;
+    abuse) run_tests '\.AbuseTests/' "$log" ;;
+    simulation)
+      swift build -c release --product simulate </dev/null && run_program "$log" "$MAINSTAY_BIN/simulate" "$simulation_calls"
+      ;;
+    load) run_program "$log" python3 Benchmarks/flat.py --seconds "$load_seconds" ;;
+    *) echo "soak.sh: no part \"$part\"; there are: fuzz, crash, abuse, simulation, load" >&2; exit 2 ;;
+  esac
+  status=$?
+  case "$part" in
+    simulation | load) if [ "$status" -eq 0 ]; then passed=1 failed=0; else passed=0 failed=1; fi ;;
+    *) read -r passed failed <<<"$(scripts/count-tests.sh "$status" <"$log")" ;;
+  esac
   [ "$failed" -eq 0 ] || worst=1
   {
     printf '\n## %s: %s\n' "$part" "$([ "$failed" -eq 0 ] && echo passed || echo FAILED)"
     echo "$passed tests passed, $failed failed, in $(((SECONDS - begin + 59) / 60)) minutes."
     describe "$part"
-    grep -A 2 '✘ Test .* recorded an issue' ".build/soak-$part.log" | cut -c 1-400 | sed 's/^/    /' | head -30
+    grep -A 2 '✘ Test .* recorded an issue' "$log" | cut -c 1-400 | sed 's/^/    /' | head -30
   } >>"$partial"
 done
 mv "$partial" "$report"

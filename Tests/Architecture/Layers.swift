@@ -15,6 +15,8 @@ enum Layers {
     "ProtobufFixtures": ["CProtobufFixtures", "Protobuf"],
     "ProtobufProperties": ["API", "Protobuf", "ProtobufFixtures"],
 
+    // Only for tests: what must hold for whatever a peer sends.
+    "RPCProperties": ["Core", "RPCCore", "RPCInProcess", "RPCTransport", "Logging"],
     // Only for tests: calls over a simulated network.
     "RPCSimulation": ["Core", "RPCCore", "RPCTransport", "Logging"],
     "simulate": ["RPCSimulation"],
