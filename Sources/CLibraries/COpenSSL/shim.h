@@ -25,6 +25,9 @@ static inline long mainstay_ctx_set_mode(SSL_CTX *context, long mode) { return S
 static inline int mainstay_ctx_set_min_tls13(SSL_CTX *context) {
   return (int)SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
 }
+static inline long mainstay_ctx_set_groups(SSL_CTX *context, const char *groups) {
+  return SSL_CTX_set1_groups_list(context, groups);
+}
 static inline void mainstay_ctx_set_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
 static inline void mainstay_ctx_cache_off(SSL_CTX *context) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

@@ -83,7 +83,7 @@ public enum ServiceProcess {
     do {
       if Configuration.request(arguments) == .help { end(0, help(name, keys), to: STDOUT_FILENO) }
       let configuration = try Configuration(arguments: arguments, environment: environmentVariables(), keys: keys)
-      let signals = try SignalWatch([SIGTERM, SIGINT])
+      let signals = try SignalWatch([SIGTERM, SIGINT, SIGHUP])
       let environment = try makeEnvironment(name, configuration)
       if Configuration.request(arguments) == .check {
         _ = try (environment.tls(), configuration.address("listen"))
@@ -112,8 +112,9 @@ public enum ServiceProcess {
     defer { application.close() }
     if environment.access == .public { logger.warning("access is public: no permission is checked") }
     let (acceptor, health) = try makeAcceptor(application, environment)
-    let server = try await Server(
-      .init(host: address.host, port: address.port, tls: tls), acceptor: acceptor, group: environment.group)
+    var listening = Server.Configuration(host: address.host, port: address.port, tls: tls)
+    listening.onCertificates = { logger.certificatesRead($0) }
+    let server = try await Server(listening, acceptor: acceptor, group: environment.group)
     let operators = try await startOperators(environment, health)
     let background = startBackground(application, environment)
     let ready = application.ready
@@ -122,7 +123,11 @@ public enum ServiceProcess {
       health.isServing = true
       logger.info("serving", metadata: ["address": "\(server.host):\(server.port)"])
     }
-    let signal = await signals.next()
+    var signal = await signals.next()
+    while signal == SIGHUP {
+      server.reloadCertificates()
+      signal = await signals.next()
+    }
     logger.info("stopping", metadata: ["signal": "\(signal)"])
     opening.cancel()
     await opening.value
@@ -227,4 +232,14 @@ private func environmentVariables() -> [String: String] {
     next += 1
   }
   return variables
+}
+
+extension Logger {
+  fileprivate func certificatesRead(_ error: TransportError?) {
+    if let error {
+      self.error("the certificates cannot be used; the old ones go on", metadata: ["cause": "\(error)"])
+    } else {
+      info("certificates were read again")
+    }
+  }
 }

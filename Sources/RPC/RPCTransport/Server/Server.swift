@@ -27,6 +27,10 @@ public final class Server: Sendable {
     public var maximumConnections: Int
     /// Handshakes that may go on at once; beyond it the oldest is dropped for each new one.
     public var maximumHandshakes = 4_096
+    /// How often it is looked whether the files of the certificates have changed.
+    public var certificateInterval: Duration = .seconds(10)
+    /// Told when certificates were read again: nil, or why the old ones go on.
+    public var onCertificates: @Sendable (TransportError?) -> Void = { _ in }
 
     /// How a server listens.
     public init(
@@ -47,6 +51,8 @@ public final class Server: Sendable {
   private let listener: LoopBound<Listener>
   private let shares: [ServerShare]
   private let first: EventLoop
+  private let certificates: ServerCertificates
+  private let onCertificates: @Sendable (TransportError?) -> Void
   /// The address, as it was given.
   public let host: String
   /// The port, also if a free one was asked for.
@@ -54,9 +60,11 @@ public final class Server: Sendable {
 
   /// Listens at once. Throws with a clear line if the port is in use or a certificate cannot be read.
   public init(_ configuration: Configuration, acceptor: any StreamAcceptor, group: EventLoopGroup) async throws {
-    let context = try TLSContext(configuration.tls, role: .server)
+    let certificates = try ServerCertificates(configuration.tls)
+    self.certificates = certificates
+    onCertificates = configuration.onCertificates
     let shares = group.loops.map { loop in
-      ServerShare(loop: loop, context: context, acceptor: acceptor, configuration, shares: group.loops.count)
+      ServerShare(loop: loop, certificates: certificates, acceptor: acceptor, configuration, shares: group.loops.count)
     }
     self.shares = shares
     first = group.first
@@ -68,6 +76,8 @@ public final class Server: Sendable {
     listener = bound.listener
     port = bound.port
     first.directory.add(self)
+    let interval = configuration.certificateInterval
+    first.execute { [weak self] in self?.watchCertificates(every: interval) }
   }
 
   deinit { first.directory.removeServer(identifier) }
@@ -83,6 +93,25 @@ public final class Server: Sendable {
     }
     sockets.sort { $0.identifier < $1.identifier }
     return ServerFacts(identifier: identifier, name: "\(host):\(port)", statistics: statistics, sockets: sockets)
+  }
+
+  /// Reads the files of the certificates again, changed or not. Connections that come from now on get the new ones; those that
+  /// stand, and their calls, go on. When the files cannot be used the old certificates go on.
+  public func reloadCertificates() {
+    do throws(TransportError) {
+      try certificates.reload()
+      onCertificates(nil)
+    } catch {
+      onCertificates(error)
+    }
+  }
+
+  private func watchCertificates(every interval: Duration) {
+    _ = first.schedule(afterNanoseconds: interval.wholeNanoseconds) { [weak self] in
+      guard let self else { return }
+      if certificates.haveChanged { reloadCertificates() }
+      watchCertificates(every: interval)
+    }
   }
 
   /// Takes no more connections, tells clients to go elsewhere, waits for running calls to end, at most so long, then closes

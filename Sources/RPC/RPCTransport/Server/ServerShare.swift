@@ -8,7 +8,7 @@ import Synchronization
 /// Unchecked Sendable: `connections` is touched on the loop only; the count is atomic.
 final class ServerShare: @unchecked Sendable {
   let loop: EventLoop
-  private let context: TLSContext
+  private let certificates: ServerCertificates
   private let acceptor: any StreamAcceptor
   private let limits: HTTP2Limits
   private let connectionLimits: ConnectionLimits
@@ -24,12 +24,13 @@ final class ServerShare: @unchecked Sendable {
   private var past = ConnectionStatistics()
 
   init(
-    loop: EventLoop, context: TLSContext, acceptor: any StreamAcceptor, _ configuration: Server.Configuration,
+    loop: EventLoop, certificates: ServerCertificates, acceptor: any StreamAcceptor,
+    _ configuration: Server.Configuration,
     shares: Int
   ) {
     maximumHandshakes = max(1, configuration.maximumHandshakes / shares)
     self.loop = loop
-    self.context = context
+    self.certificates = certificates
     self.acceptor = acceptor
     limits = configuration.limits
     connectionLimits = configuration.connectionLimits
@@ -57,7 +58,8 @@ final class ServerShare: @unchecked Sendable {
       isDraining
       ? nil
       : SocketConnection(
-        loop: loop, descriptor: descriptor, address: address, context: context, serverName: nil, limits: limits,
+        loop: loop, descriptor: descriptor, address: address, context: certificates.current, serverName: nil,
+        limits: limits,
         life: connectionLimits, isConnecting: false, owner: self)
     if let connection {
       connections[ObjectIdentifier(connection)] = connection

@@ -5,6 +5,9 @@ import Glibc
 ///
 /// Unchecked Sendable: an SSL_CTX is set up here once and only read afterwards, which OpenSSL allows from any thread.
 public final class TLSContext: @unchecked Sendable {
+  /// Groups of the key exchange, the preferred one first.
+  private static let groups = "X25519:P-256:P-384"
+
   let pointer: OpaquePointer
   let role: HTTP2Role
 
@@ -16,6 +19,9 @@ public final class TLSContext: @unchecked Sendable {
     self.pointer = pointer
     self.role = role
     guard mainstay_ctx_set_min_tls13(pointer) == 1 else { throw .badCertificate("OpenSSL here has no TLS 1.3") }
+    guard mainstay_ctx_set_groups(pointer, TLSContext.groups) == 1 else {
+      throw .badCertificate("OpenSSL here lacks one of the groups \(TLSContext.groups)")
+    }
     _ = mainstay_ctx_set_mode(
       pointer, Int(SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | Int(SSL_MODE_RELEASE_BUFFERS))
     mainstay_ctx_set_read_ahead(pointer)
