@@ -71,4 +71,19 @@ import Testing
     let configuration = try load(file, arguments: ["--listen", text])
     #expect(throws: ConfigurationError.self) { try configuration.address("listen") }
   }
+
+  @Test func aServiceMayHaveSeveralAddresses() throws {
+    let key = ConfigurationKey("upstreams.*", "services")
+    func addresses(_ text: String) throws -> [String] {
+      let folder = try TemporaryFolder()
+      let file = try folder.write("f.yaml", "upstreams: {customer: \"\(text)\"}\n")
+      let configuration = try Configuration(arguments: ["--config", file], environment: [:], keys: [key])
+      return try configuration.addresses("upstreams.customer").map { "\($0.host) \($0.port)" }
+    }
+    #expect(try addresses("a:1") == ["a 1"])
+    #expect(try addresses("a:1,b.example:2, [::1]:3") == ["a 1", "b.example 2", "::1 3"])
+    for wrong in ["", "a", "a:1,", "a:1,b", "a:1,b:65536"] {
+      #expect(throws: ConfigurationError.self, "\(wrong)") { try addresses(wrong) }
+    }
+  }
 }
