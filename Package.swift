@@ -230,7 +230,8 @@ let package = Package(
       ],
       path: "Tests/RPC",
       exclude: [
-        "abuse.py", "grpc_conformance.py", "grpc_messages.py", "grpc_server.py", "interop_suite.py", "tls_client.py",
+        "abuse.py", "conformance.py", "grpc_conformance.py", "grpc_messages.py", "grpc_server.py", "interop_suite.py",
+        "raw_peer.py", "tls_client.py",
       ],
       swiftSettings: strict),
     // What must hold for whatever a peer sends: for a suite with a corpus, and for libFuzzer

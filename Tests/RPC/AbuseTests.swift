@@ -40,7 +40,7 @@ struct AbuseTests {
       }
     }
     let result = try await Python.run(
-      script: "Tests/RPC/abuse.py", arguments: [name, "\(port)", "\(AbuseTests.scale)"], modules: ["h2", "hpack"])
+      script: "Tests/RPC/abuse.py", arguments: [name, "\(port)", "\(AbuseTests.scale)"], modules: ["hyperframe", "hpack"])
     let done = probe.executions.total
     while probe.executions.total <= done + 10 { await Task.yield() }
     others.cancel()
@@ -54,6 +54,18 @@ struct AbuseTests {
       _ = try await channel.unary(Probe.echo, framed: framed("new"), .init())
       channel.close()
     }
+    await server.shutdown(grace: .zero)
+  }
+
+  @Test("Each broken rule of HTTP/2 and HPACK is answered with the error that the RFC demands")
+  func conformance() async throws {
+    let probe = Probe(loops: try EventLoopGroup(count: 1))
+    defer { probe.loops.stop() }
+    let server = try await start(probe, try TestIdentities())
+    let result = try await Python.run(
+      script: "Tests/RPC/conformance.py", arguments: ["\(server.port)"], modules: ["hyperframe", "hpack"])
+    let outcome = try #require(result)
+    #expect(outcome.code == 0, "\(outcome.output)\(outcome.errors)")
     await server.shutdown(grace: .zero)
   }
 

@@ -1,4 +1,4 @@
-"""Peers that do harm, written with PyPI's h2, hyperframe and hpack. Each must be cut or refused.
+"""Peers that do harm, written with PyPI's hpack and hyperframe. Each must be cut or refused.
 
 Usage: abuse.py NAME PORT SCALE. Prints what the server did; exit code 1 if it put up with it.
 """
@@ -9,113 +9,27 @@ import struct
 import sys
 import time
 
-import hpack
 import hyperframe.frame as frames
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-GUARD_SECONDS = 40  # against hanging only
+from raw_peer import GUARD_SECONDS, Peer, PutUpWith
+
 name, port, scale = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 
 
-class PutUpWith(Exception):
-    """The server has let the abuse pass."""
-
-
-class Peer:
-    """A TLS connection that sends frames as it is told, and notes what the server sends."""
-
-    def __init__(self, alpn="h2", settings=None, reads=True):
-        raw = socket.create_connection(("127.0.0.1", port), timeout=GUARD_SECONDS)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.set_alpn_protocols([alpn])
-        self.tls = context.wrap_socket(raw, server_hostname="localhost")
-        self.encoder = hpack.Encoder()
-        self.buffer = b""
-        self.seen = []
-        self.tls.sendall(PREFACE + frames.SettingsFrame(0, settings=settings or {}).serialize())
-        if reads:
-            self.until(lambda frame: isinstance(frame, frames.SettingsFrame))
-
-    def send(self, *batch):
-        self.tls.sendall(b"".join(frame if isinstance(frame, bytes) else frame.serialize() for frame in batch))
-
-    def request(self, stream, path="/test.Probe/Echo", end=False, more=()):
-        fields = [(":method", "POST"), (":scheme", "https"), (":path", path), (":authority", "localhost"),
-                  ("content-type", "application/grpc"), ("te", "trailers"), *more]
-        flags = ["END_HEADERS"] + (["END_STREAM"] if end else [])
-        return frames.HeadersFrame(stream, self.encoder.encode(fields), flags=flags)
-
-    def message(self, stream, body, end=True):
-        data = b"\0" + struct.pack(">I", len(body)) + body
-        return frames.DataFrame(stream, data, flags=["END_STREAM"] if end else [])
-
-    def poll(self, timeout):
-        """The frames that come within this time; raises OSError or EOFError at the end of the connection."""
-        self.tls.settimeout(timeout)
-        try:
-            data = self.tls.recv(65536)
-        except (TimeoutError, ssl.SSLWantReadError):
-            return []
-        finally:
-            self.tls.settimeout(GUARD_SECONDS)
-        if not data:
-            raise EOFError
-        self.buffer += data
-        found = []
-        while len(self.buffer) >= 9:
-            frame, length = frames.Frame.parse_frame_header(memoryview(self.buffer[:9]))
-            if len(self.buffer) < 9 + length:
-                break
-            frame.parse_body(memoryview(self.buffer[9:9 + length]))
-            self.buffer = self.buffer[9 + length:]
-            found.append(frame)
-        self.seen += found
-        return found
-
-    def until(self, wanted):
-        limit = time.monotonic() + GUARD_SECONDS
-        while time.monotonic() < limit:
-            for frame in self.poll(1):
-                if wanted(frame):
-                    return frame
-        raise PutUpWith("nothing came of it")
-
-    def end(self):
-        """Waits for the end of the connection, and says how it came."""
-        try:
-            self.until(lambda frame: False)
-        except (OSError, EOFError):
-            pass  # anything else is PutUpWith
-        away = [frame for frame in self.seen if isinstance(frame, frames.GoAwayFrame)]
-        return f"GOAWAY {away[-1].error_code} {away[-1].additional_data.decode()}" if away else "closed"
-
-    def flood(self, batches, count):
-        """Sends batch after batch until the server ends the connection."""
-        for number in range(count):
-            try:
-                self.send(*batches(number))
-                self.poll(0.0001)
-            except (OSError, EOFError):
-                return self.end()
-        return self.end()
-
-
 def rapid_reset():
-    peer = Peer()
+    peer = Peer(port)
     return peer.flood(lambda n: (peer.request(2 * n + 1, "/test.Probe/Chat"), frames.RstStreamFrame(2 * n + 1, 8)), 20_000)
 
 
 def malformed_resets():
     """Makes the server reset the streams instead (CVE-2025-8671)."""
-    peer = Peer()
+    peer = Peer(port)
     bad = lambda n: struct.pack(">I", 4)[1:] + b"\x08\0" + struct.pack(">II", 2 * n + 1, 0)
     return peer.flood(lambda n: (peer.request(2 * n + 1, "/test.Probe/Chat"), bad(n)), 20_000)
 
 
 def continuation_flood():
-    peer = Peer()
+    peer = Peer(port)
     head = frames.HeadersFrame(1, peer.encoder.encode([(":method", "POST")]), flags=[])
     more = frames.ContinuationFrame(1, peer.encoder.encode([("x-a", "b" * 1000)]), flags=[])
     peer.send(head)
@@ -123,30 +37,30 @@ def continuation_flood():
 
 
 def settings_flood():
-    peer = Peer()
+    peer = Peer(port)
     batch = (frames.SettingsFrame(0, settings={4: 65_535}),) * 50
     return peer.flood(lambda n: batch, 1_000 * scale)
 
 
 def ping_flood():
-    peer = Peer()
+    peer = Peer(port)
     return peer.flood(lambda n: (frames.PingFrame(0, b"12345678"),) * 50, 1_000 * scale)
 
 
 def priority_flood():
-    peer = Peer()
+    peer = Peer(port)
     return peer.flood(lambda n: (frames.PriorityFrame(2 * n + 1, depends_on=0, stream_weight=1),) * 50, 1_000 * scale)
 
 
 def empty_data():
-    peer = Peer()
+    peer = Peer(port)
     peer.send(peer.request(1, "/test.Probe/Chat"))
     return peer.flood(lambda n: (frames.DataFrame(1, b""),) * 50, 1_000 * scale)
 
 
 def zero_window():
     """Asks for replies and never lets them come."""
-    peer = Peer(settings={4: 0})
+    peer = Peer(port, settings={4: 0})
     for n in range(50 * scale):
         peer.send(peer.request(2 * n + 1, "/test.Probe/Fill"), peer.message(2 * n + 1, b"100 50000"))
     peer.until(lambda frame: isinstance(frame, (frames.RstStreamFrame, frames.GoAwayFrame)))
@@ -155,7 +69,7 @@ def zero_window():
 
 def unread_socket():
     """Opens all windows and does not read."""
-    peer = Peer(settings={4: 2**31 - 1}, reads=False)
+    peer = Peer(port, settings={4: 2**31 - 1}, reads=False)
     peer.send(frames.WindowUpdateFrame(0, 2**30))
     for n in range(20):
         peer.send(peer.request(2 * n + 1, "/test.Probe/Fill"), peer.message(2 * n + 1, b"1000 50000"))
@@ -170,14 +84,14 @@ def unread_socket():
 
 
 def half_message():
-    peer = Peer()
+    peer = Peer(port)
     peer.send(peer.request(1, "/test.Probe/Sum"), frames.DataFrame(1, b"\0\0\0\0\x09ab"))
     peer.until(lambda frame: isinstance(frame, (frames.RstStreamFrame, frames.GoAwayFrame)))
     return "reset"
 
 
 def slow_header():
-    peer = Peer()
+    peer = Peer(port)
     data = peer.request(1).serialize()
     try:
         for byte in data:
@@ -189,7 +103,7 @@ def slow_header():
 
 
 def huge_header():
-    peer = Peer()
+    peer = Peer(port)
     block = peer.encoder.encode([(":method", "POST"), ("x-large", "x" * 100_000)])
     parts = [block[i:i + 16_000] for i in range(0, len(block), 16_000)]
     try:
@@ -205,7 +119,7 @@ def huge_header():
 
 def header_bomb():
     """One large field in the table, then thousands of references to it of one byte each."""
-    peer = Peer()
+    peer = Peer(port)
     peer.send(peer.request(1, end=True, more=[("x-bomb", "x" * 3_900)]))
     bomb = bytes([0x80 | 62]) * 12_000
     return peer.flood(lambda n: (frames.HeadersFrame(2 * n + 3, bomb, flags=["END_HEADERS", "END_STREAM"]),), 200)
@@ -226,7 +140,7 @@ def garbage():
 
 def wrong_alpn():
     try:
-        Peer(alpn="http/1.1")
+        Peer(port, alpn="http/1.1")
     except (ssl.SSLError, OSError):
         return "refused"
     raise PutUpWith("http/1.1 was taken")
@@ -239,6 +153,9 @@ def half_open():
     hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
     waves = []
     while begun < min(2_000 * scale, 100_000):
+        while len(waves) > 1 or waves and (len(waves) + 1) * wave > 15_000:
+            for raw in waves.pop(0):
+                raw.close()
         opened = []
         for n in range(wave):
             raw = socket.socket()
@@ -249,9 +166,6 @@ def half_open():
             opened.append(raw)
         begun += wave
         waves.append(opened)
-        if len(waves) * wave + wave > 15_000 or len(waves) > 1:
-            for raw in waves.pop(0):
-                raw.close()
     for raw in waves[-1]:
         try:
             while raw.recv(4_096):

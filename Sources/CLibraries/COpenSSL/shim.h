@@ -1,4 +1,4 @@
-/* What Swift cannot import by itself: OpenSSL's macros and accept4. */
+/* What Swift cannot import by itself: OpenSSL's macros, accept4 and resource limits. */
 #include <malloc.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -10,6 +10,7 @@
 #include <openssl/x509v3.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 extern int accept4(int, struct sockaddr *, socklen_t *, int);
@@ -19,6 +20,14 @@ static inline void mainstay_keep_freed_memory(int kept, int mapped) {
 }
 static inline int mainstay_accept(int listener, struct sockaddr *address, socklen_t *length) {
   return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+/* Lets this process have as many descriptors as it may, at most so many. */
+static inline void mainstay_raise_descriptor_limit(unsigned long most) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= most) return;
+  limit.rlim_cur = limit.rlim_max < most ? limit.rlim_max : most;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static inline long mainstay_ctx_set_mode(SSL_CTX *context, long mode) { return SSL_CTX_set_mode(context, mode); }

@@ -8,6 +8,8 @@ final class Listener: PollHandler {
   private static let backlog: Int32 = 1_024
   /// How long it accepts nothing when the system has no descriptor left: the socket stays ready all that time.
   private static let pauseNanoseconds: UInt64 = 100_000_000
+  /// Descriptors that a process has beside those of its connections: files, loops, connections to others.
+  private static let otherDescriptors = 1_024
   /// Most connections accepted in one turn.
   private static let acceptsPerTurn = 64
 
@@ -17,6 +19,7 @@ final class Listener: PollHandler {
   private let maximumConnections: Int
 
   init(_ configuration: Server.Configuration, shares: [ServerShare], loop: EventLoop) throws(TransportError) {
+    mainstay_raise_descriptor_limit(UInt(configuration.maximumConnections + Listener.otherDescriptors))
     self.shares = shares
     self.loop = loop
     maximumConnections = configuration.maximumConnections
