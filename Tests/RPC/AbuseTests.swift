@@ -40,7 +40,8 @@ struct AbuseTests {
       }
     }
     let result = try await Python.run(
-      script: "Tests/RPC/abuse.py", arguments: [name, "\(port)", "\(AbuseTests.scale)"], modules: ["hyperframe", "hpack"])
+      script: "Tests/RPC/abuse.py", arguments: [name, "\(port)", "\(AbuseTests.scale)"],
+      modules: ["hyperframe", "hpack"])
     let done = probe.executions.total
     while probe.executions.total <= done + 10 { await Task.yield() }
     others.cancel()
@@ -72,7 +73,7 @@ struct AbuseTests {
   /// A server that loses its patience within seconds.
   private func start(_ probe: Probe, _ identities: TestIdentities) async throws -> Server {
     var limits = ConnectionLimits.server
-    limits.handshakeTime = .seconds(3)
+    limits.handshakeTime = .seconds(6)
     limits.headerTime = .seconds(2)
     limits.stallTime = .seconds(2)
     return try await Server(
