@@ -5,7 +5,7 @@
 # Called by `make soak`, which builds the programs first. Exit code 0 only if all parts passed.
 #   MAINSTAY_FUZZ_ROUNDS, MAINSTAY_CRASH_ROUNDS   how many rounds; 300,000 and 200 without them
 #   MAINSTAY_CRASH_SEED                           the seed of the crash rounds; drawn without it
-#   MAINSTAY_ABUSE_SCALE                          how much more than in the tests hostile peers do; 100 without it
+#   MAINSTAY_ABUSE_SCALE                          how much more than in the tests hostile peers do; 50 without it
 #   MAINSTAY_SIMULATION_CALLS                     simulated calls; 1,000,000 without it
 #   MAINSTAY_LOAD_SECONDS                         seconds of load; 600 without it
 #   .build/soak-PART.log                          all output of a part
@@ -17,7 +17,7 @@ partial=.build/soak.md
 export MAINSTAY_BIN="$PWD/.build/release"
 export MAINSTAY_FUZZ_ROUNDS="${MAINSTAY_FUZZ_ROUNDS:-300000}" MAINSTAY_CRASH_ROUNDS="${MAINSTAY_CRASH_ROUNDS:-200}"
 
-export MAINSTAY_ABUSE_SCALE="${MAINSTAY_ABUSE_SCALE:-100}"
+export MAINSTAY_ABUSE_SCALE="${MAINSTAY_ABUSE_SCALE:-50}"
 simulation_calls="${MAINSTAY_SIMULATION_CALLS:-1000000}" load_seconds="${MAINSTAY_LOAD_SECONDS:-600}"
 
 # The kills of each process, from the lines that the rounds print: "…, round 3: gateway after 12 ms, import after 40 ms".
