@@ -114,7 +114,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   /// Starts a task on this loop: the only place in the products where one is started.
   @discardableResult
-  public func spawn(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+  public func spawn(_ body: @escaping @Sendable @isolated(any) () async -> Void) -> Task<Void, Never> {
     Task.detached(executorPreference: self, operation: body)
   }
 
