@@ -23,7 +23,7 @@ public final class ClientCall {
   public private(set) var initialMetadata = Metadata()
   /// What the server sent with the status; empty until it comes.
   public private(set) var trailingMetadata = Metadata()
-  private let inbox = MessageInbox()
+  private var inbox = MessageInbox()
   private let transport: any ClientCallTransport
   private var writeWaiters: [UnsafeContinuation<Void, Never>] = []
   private var ended = false
@@ -66,7 +66,7 @@ public final class ClientCall {
   public func receive() async throws(RPCError) -> [UInt8]? {
     let transport = transport
     let result: Result<[UInt8]?, RPCError> = await withTaskCancellationHandler {
-      do throws(RPCError) { return .success(try await inbox.next()) } catch { return .failure(error) }
+      do throws(RPCError) { return .success(try await nextMessage()) } catch { return .failure(error) }
     } onCancel: {
       transport.cancel()
     }
@@ -79,6 +79,13 @@ public final class ClientCall {
       transport.cancel()
       throw error
     }
+  }
+
+  /// The next message, nil after the last one.
+  private func nextMessage() async throws(RPCError) -> [UInt8]? {
+    if let message = try inbox.take() { return message }
+    if inbox.hasEnded { return nil }
+    return try await withUnsafeContinuation { inbox.wait($0) }.get()
   }
 
   /// Whether the message that was received last came compressed.

@@ -1,7 +1,7 @@
 /// Messages that have come for one call and wait to be read, and how the stream ended. Confined to the call's event loop.
 ///
 /// Its size is bounded by flow control: the transport gives the peer credit only for what `unreadBytes` leaves room for.
-final class MessageInbox {
+struct MessageInbox {
   /// What a waiting message costs beside its bytes: else a peer could fill the memory with empty ones.
   private static let overheadBytes = 32
 
@@ -22,7 +22,7 @@ final class MessageInbox {
   private(set) var lastIsCompressed = false
 
   /// Adds a message; ignored after the end.
-  func push(_ message: [UInt8], isCompressed: Bool) {
+  mutating func push(_ message: [UInt8], isCompressed: Bool) {
     guard ending == nil else { return }
     if let waiter = takeWaiter() {
       lastIsCompressed = isCompressed
@@ -35,7 +35,7 @@ final class MessageInbox {
   }
 
   /// Ends the stream: with success after the messages that are there, with an error at once. The first ending counts.
-  func finish(_ result: Result<Void, RPCError>) {
+  mutating func finish(_ result: Result<Void, RPCError>) {
     guard ending == nil else { return }
     ending = result
     if case .failure = result {
@@ -48,7 +48,7 @@ final class MessageInbox {
   }
 
   /// A message that is there; nil if there is none now, or never.
-  func take() throws(RPCError) -> [UInt8]? {
+  mutating func take() throws(RPCError) -> [UInt8]? {
     if let waiting = first {
       first = nil
       return open(waiting)
@@ -66,21 +66,25 @@ final class MessageInbox {
     return nil
   }
 
-  /// The next message, nil after the last one. One reader at a time; a second one fails with INTERNAL.
-  func next() async throws(RPCError) -> [UInt8]? {
-    if let message = try take() { return message }
-    if ending != nil { return nil }
-    guard waiter == nil else { throw RPCError(.internal, "two readers on one stream") }
-    return try await withUnsafeContinuation { waiter = $0 }.get()
+  /// Whether there is nothing to wait for: `take` gives all that is left.
+  var hasEnded: Bool { ending != nil }
+
+  /// Has the next message, nil after the last one, handed to a reader who found none. One reader at a time; a second one fails
+  /// with INTERNAL.
+  mutating func wait(_ reader: UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>) {
+    guard waiter == nil else {
+      return reader.resume(returning: .failure(RPCError(.internal, "two readers on one stream")))
+    }
+    waiter = reader
   }
 
-  private func open(_ waiting: Waiting) -> [UInt8] {
+  private mutating func open(_ waiting: Waiting) -> [UInt8] {
     unreadBytes -= waiting.message.count + MessageInbox.overheadBytes
     lastIsCompressed = waiting.isCompressed
     return waiting.message
   }
 
-  private func takeWaiter() -> UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>? {
+  private mutating func takeWaiter() -> UnsafeContinuation<Result<[UInt8]?, RPCError>, Never>? {
     defer { waiter = nil }
     return waiter
   }

@@ -19,7 +19,7 @@ public final class ServerCall {
   public let method: MethodDescriptor
   /// Everything about the call but its messages.
   public let context: ServerContext
-  private let inbox = MessageInbox()
+  private var inbox = MessageInbox()
   private var transport: (any ServerCallTransport)?
   private var writeWaiters: [UnsafeContinuation<Void, Never>] = []
   private var failure: RPCError?
@@ -33,7 +33,7 @@ public final class ServerCall {
 
   /// The next request message; nil when the client has sent its last.
   public func receive() async throws(RPCError) -> [UInt8]? {
-    guard let message = try await inbox.next() else { return nil }
+    guard let message = try await nextMessage() else { return nil }
     return try taken(message)
   }
 
@@ -44,6 +44,13 @@ public final class ServerCall {
       throw RPCError(.internal, "a \(method.name) call needs one request message and had none")
     }
     return try taken(message)
+  }
+
+  /// The next message, nil after the last one.
+  private func nextMessage() async throws(RPCError) -> [UInt8]? {
+    if let message = try inbox.take() { return message }
+    if inbox.hasEnded { return nil }
+    return try await withUnsafeContinuation { inbox.wait($0) }.get()
   }
 
   private func taken(_ message: [UInt8]) throws(RPCError) -> [UInt8] {

@@ -7,7 +7,9 @@ enum GRPCHeaders {
   struct Request {
     var isPost = false
     var isGRPC = false
-    var path = ""
+    var binding: MethodBinding?
+    /// The path, if nobody answers it.
+    var unknownPath = ""
     var timeoutNanoseconds: UInt64?
     var hasBadTimeout = false
     var encoding = MessageEncoding.identity
@@ -15,12 +17,14 @@ enum GRPCHeaders {
     var metadata = Metadata()
   }
 
-  static func parseRequest(_ headers: HeaderBlock) -> Request {
+  static func parseRequest(_ headers: HeaderBlock, router: Router) -> Request {
     var request = Request()
     headers.forEach { name, value in
       switch name.count {
       case 7 where name.equals(":method"): request.isPost = value.equals("POST")
-      case 5 where name.equals(":path"): request.path = text(value)
+      case 5 where name.equals(":path"):
+        request.binding = router.binding(path: value)
+        if request.binding == nil { request.unknownPath = text(value) }
       case 12 where name.equals("content-type"): request.isGRPC = isGRPC(contentType: value)
       case 12 where name.equals("grpc-timeout"):
         request.timeoutNanoseconds = GRPCTimeout.parse(value)

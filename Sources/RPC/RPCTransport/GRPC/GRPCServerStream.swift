@@ -52,11 +52,10 @@ final class GRPCServerStream {
   private func begin(_ request: GRPCHeaders.Request) {
     let now = loop.clock.monotonicNanoseconds()
     began = now
-    let binding = server.router.binding(path: request.path)
-    method = binding?.method
+    method = request.binding?.method
     loop.metrics.began(method)
-    guard let binding else {
-      return finish(server.router.unimplemented(path: request.path))
+    guard let binding = request.binding else {
+      return finish(server.router.unimplemented(path: request.unknownPath))
     }
     guard !request.hasBadTimeout else { return finish(RPCError(.internal, "grpc-timeout is no timeout")) }
     guard request.encoding != .unknown else { return refuseEncoding() }
@@ -184,7 +183,7 @@ final class GRPCServerStream {
 
 extension GRPCServerStream: HTTP2StreamHandler {
   func received(headers: HeaderBlock, endStream: Bool) {
-    let request = GRPCHeaders.parseRequest(headers)
+    let request = GRPCHeaders.parseRequest(headers, router: server.router)
     if !request.isPost || !request.isGRPC, passOn(headers, endStream: endStream) { return }
     guard request.isPost else { return refuse(httpStatus: "405") }
     guard request.isGRPC else { return refuse(httpStatus: "415") }
