@@ -156,10 +156,17 @@ extension GRPCClientStream: HTTP2StreamHandler {
     stream = nil
   }
 
+  /// The server says that it has done nothing of the call (RFC 9113, 8.7), or the call never left us.
+  private static var refused: RPCError {
+    var error = RPCError(.unavailable, "the server did not take the call; it can be repeated")
+    error.wasRefused = true
+    return error
+  }
+
   /// The status that an HTTP/2 error code stands for (PROTOCOL-HTTP2.md of gRPC, "Errors").
   private static func error(http2 code: UInt32) -> RPCError {
     switch code {
-    case NGHTTP2_REFUSED_STREAM.rawValue: RPCError(.unavailable, "the server did not take the call; it can be repeated")
+    case NGHTTP2_REFUSED_STREAM.rawValue: refused
     case NGHTTP2_CANCEL.rawValue: RPCError(.cancelled, "the server has cancelled the stream")
     case NGHTTP2_ENHANCE_YOUR_CALM.rawValue: RPCError(.resourceExhausted, "the server asks for fewer calls")
     case NGHTTP2_INADEQUATE_SECURITY.rawValue: RPCError(.permissionDenied, "the connection is not secure enough")
