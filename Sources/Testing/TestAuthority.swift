@@ -1,4 +1,5 @@
 import Core
+import Foundation
 import RPCTransport
 
 /// Certificates for one test, made anew: an authority, and what it signs.
@@ -30,6 +31,23 @@ public struct TestAuthority: Sendable {
       authorityPath: certificatePath,
       certificateChainPath: try folder.write("\(name).pem", identity.certificatePEM),
       privateKeyPath: try folder.write("\(name)-key.pem", identity.privateKeyPEM), clientVerification: verification)
+  }
+
+  /// Writes the list of the certificates that are revoked, in place of the one before, and gives its path.
+  @discardableResult
+  public func revoke(_ revoked: [TLSConfiguration], days: Int = 1) throws -> String {
+    let identities = try revoked.map { configuration in
+      CertificateAuthority.Identity(
+        certificatePEM: try String(contentsOfFile: configuration.certificateChainPath ?? "", encoding: .utf8),
+        privateKeyPEM: "")
+    }
+    return try folder.write(
+      "revoked.pem", try authority.revocationList(of: identities, days: days, clock: SystemClock()))
+  }
+
+  /// Writes the authority's certificate once more: the same, in a file that has changed.
+  public func rewriteAuthority() throws {
+    try folder.write("ca.pem", authority.identity.certificatePEM + "\n")
   }
 
   /// What a client without a certificate has.

@@ -1,6 +1,6 @@
 """A TLS client that offers what it is told to. Prints what came of it: "protocol=... alpn=..." or "refused: ...".
 
-Usage: tls_client.py PORT CA CERT KEY tls1.2|tls1.3 ALPN,ALPN|- [garbage]
+Usage: tls_client.py PORT CA CERT KEY tls1.2|tls1.3 ALPN,ALPN|- [garbage|twice]
 """
 import socket
 import ssl
@@ -27,5 +27,10 @@ if protocols != "-":
 try:
     tls = context.wrap_socket(raw, server_hostname="localhost")
     print(f"protocol={tls.version()} alpn={tls.selected_alpn_protocol()} bytes={len(tls.recv(1))}")
+    if sys.argv[7:] == ["twice"]:
+        raw = socket.create_connection(("127.0.0.1", int(port)), timeout=20)
+        again = context.wrap_socket(raw, server_hostname="localhost", session=tls.session)
+        print(f"resumed={again.session_reused} bytes={len(again.recv(1))} "
+              f"lifetime={tls.session.ticket_lifetime_hint}")
 except OSError as error:
     print(f"refused: {error}")

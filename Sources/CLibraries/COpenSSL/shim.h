@@ -38,8 +38,19 @@ static inline long mainstay_ctx_set_groups(SSL_CTX *context, const char *groups)
   return SSL_CTX_set1_groups_list(context, groups);
 }
 static inline void mainstay_ctx_set_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
-static inline void mainstay_ctx_cache_off(SSL_CTX *context) {
+static inline void mainstay_ctx_keep_no_sessions(SSL_CTX *context) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+static inline void mainstay_ctx_keep_client_sessions(SSL_CTX *context, int (*keep)(SSL *, SSL_SESSION *)) {
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, keep);
+}
+/* Name of the key, key of the seal, key of the cipher. */
+static inline void mainstay_ctx_copy_ticket_keys(SSL_CTX *context, SSL_CTX *from) {
+  unsigned char keys[80];
+  if (SSL_CTX_get_tlsext_ticket_keys(from, keys, sizeof keys) == 1)
+    SSL_CTX_set_tlsext_ticket_keys(context, keys, sizeof keys);
+  OPENSSL_cleanse(keys, sizeof keys);
 }
 static inline int mainstay_set_server_name(SSL *tls, const char *name) {
   return (int)SSL_set_tlsext_host_name(tls, name);

@@ -31,6 +31,8 @@ public struct ConfigurationKey: Sendable, Equatable {
     ConfigurationKey("tls.certificate", "own certificate chain, PEM"),
     ConfigurationKey("tls.private_key", "own private key, PEM, mode 0600"),
     ConfigurationKey("tls.authority", "authorities of the peers, PEM"),
+    ConfigurationKey(
+      "tls.revocation_list", "certificates that the authorities have revoked, PEM; none if empty", default: ""),
     ConfigurationKey("tls.client_verification", "none, optional or required", default: "required"),
     ConfigurationKey(
       "operators.listen", "HOST:PORT for /healthz, /readyz and /metrics, plain HTTP: on loopback; none if empty",

@@ -63,9 +63,11 @@ public struct ServiceEnvironment: Sendable {
 
   /// Own certificates.
   public func tls() throws(ConfigurationError) -> TLSConfiguration {
-    TLSConfiguration(
+    let revocationList = configuration.path("tls.revocation_list")
+    return TLSConfiguration(
       authorityPath: configuration.path("tls.authority"), certificateChainPath: configuration.path("tls.certificate"),
       privateKeyPath: configuration.path("tls.private_key"),
+      revocationListPath: revocationList.isEmpty ? nil : revocationList,
       clientVerification: try configuration.choice("tls.client_verification", TLSConfiguration.ClientVerification.self))
   }
 }

@@ -56,9 +56,13 @@ final class SocketConnection: PollHandler {
   /// Takes over a socket that is connected, or still connecting.
   init?(
     loop: EventLoop, descriptor: Int32, address: String, context: TLSContext, serverName: String?, limits: HTTP2Limits,
-    life lifeLimits: ConnectionLimits? = nil, isConnecting: Bool, owner: any SocketConnectionOwner
+    life lifeLimits: ConnectionLimits? = nil, session: TLSSession? = nil, isConnecting: Bool,
+    owner: any SocketConnectionOwner
   ) {
-    guard let tls = TLSStream(context, descriptor: descriptor, serverName: serverName) else { return nil }
+    guard
+      let tls = TLSStream(
+        context, descriptor: descriptor, serverName: serverName, session: session, now: loop.clock.now())
+    else { return nil }
     self.loop = loop
     self.address = address
     self.tls = tls
@@ -141,9 +145,11 @@ final class SocketConnection: PollHandler {
     guard role == .server || tls.hasChosenHTTP2 else {
       return close("the server does not speak HTTP/2: it did not choose \"h2\"")
     }
+    if let refusal = tls.peerRefusal(at: loop.clock.now()) { return close(refusal) }
     guard let http2 = HTTP2Connection(role: role, limits: limits) else { return close("out of memory") }
     self.http2 = http2
     http2.delegate = self
+    http2.statistics.sessionsResumed = tls.isResumed ? 1 : 0
     peer = Peer(address: address, certificate: tls.peerCertificate)
     phase = .open
     watch(EPOLLIN.rawValue)

@@ -25,6 +25,8 @@ final class Subchannel {
   private let configuration: ConnectionPool.Configuration
   /// The connection that is being made or stands.
   private(set) var connection: SocketConnection?
+  /// What the last connection left for the next one.
+  private let session = TLSSession()
   /// Of connections that are gone.
   private var past = ConnectionStatistics()
   /// The end of the attempt or of the back-off.
@@ -72,7 +74,7 @@ final class Subchannel {
     connection = SocketConnection(
       loop: loop, descriptor: descriptor, address: address.description, context: context,
       serverName: target.serverName, limits: configuration.limits, life: configuration.connectionLimits,
-      isConnecting: true, owner: self)
+      session: session, isConnecting: true, owner: self)
     guard let connection else {
       close(descriptor)
       return fail("out of memory")

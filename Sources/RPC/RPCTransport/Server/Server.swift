@@ -60,7 +60,8 @@ public final class Server: Sendable {
 
   /// Listens at once. Throws with a clear line if the port is in use or a certificate cannot be read.
   public init(_ configuration: Configuration, acceptor: any StreamAcceptor, group: EventLoopGroup) async throws {
-    let certificates = try ServerCertificates(configuration.tls)
+    let certificates = try ServerCertificates(
+      configuration.tls, at: group.first.clock.monotonicNanoseconds())
     self.certificates = certificates
     onCertificates = configuration.onCertificates
     let shares = group.loops.map { loop in
@@ -99,7 +100,7 @@ public final class Server: Sendable {
   /// stand, and their calls, go on. When the files cannot be used the old certificates go on.
   public func reloadCertificates() {
     do throws(TransportError) {
-      try certificates.reload()
+      try certificates.reload(at: first.clock.monotonicNanoseconds())
       onCertificates(nil)
     } catch {
       onCertificates(error)
@@ -109,7 +110,7 @@ public final class Server: Sendable {
   private func watchCertificates(every interval: Duration) {
     _ = first.schedule(afterNanoseconds: interval.wholeNanoseconds) { [weak self] in
       guard let self else { return }
-      if certificates.haveChanged { reloadCertificates() }
+      if certificates.isDue(at: first.clock.monotonicNanoseconds()) { reloadCertificates() }
       watchCertificates(every: interval)
     }
   }

@@ -17,6 +17,8 @@ public struct ConnectionStatistics: Sendable, Equatable {
   public var bytesSent = 0
   /// Bytes of HTTP/2, within TLS.
   public var bytesReceived = 0
+  /// Connections whose TLS session was resumed.
+  public var sessionsResumed = 0
   /// When the last stream was opened, on the loop's monotonic clock; 0 if none was.
   public var lastStreamNanoseconds: UInt64 = 0
 
@@ -32,6 +34,7 @@ public struct ConnectionStatistics: Sendable, Equatable {
     total.messagesReceived += other.messagesReceived
     total.bytesSent += other.bytesSent
     total.bytesReceived += other.bytesReceived
+    total.sessionsResumed += other.sessionsResumed
     total.lastStreamNanoseconds = max(total.lastStreamNanoseconds, other.lastStreamNanoseconds)
   }
 }

@@ -114,7 +114,7 @@ public struct CertificateAuthority: Sendable {
     }
   }
 
-  private static func pem(_ what: String, _ write: (OpaquePointer) -> Int32) throws(TransportError) -> String {
+  static func pem(_ what: String, _ write: (OpaquePointer) -> Int32) throws(TransportError) -> String {
     guard let bio = BIO_new(BIO_s_mem()) else { throw failure("write a \(what)") }
     defer { BIO_free(bio) }
     var data: UnsafeMutablePointer<CChar>?
@@ -124,18 +124,18 @@ public struct CertificateAuthority: Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  fileprivate static func failure(_ action: String) -> TransportError {
+  static func failure(_ action: String) -> TransportError {
     .badCertificate("cannot \(action): \(lastTLSError())")
   }
 }
 
 /// The authority's certificate and key as OpenSSL has them.
-private final class Issuer {
+final class Issuer {
   let certificate: OpaquePointer
   let key: OpaquePointer
 
   init(_ identity: CertificateAuthority.Identity) throws(TransportError) {
-    let certificate = Issuer.read(identity.certificatePEM) { PEM_read_bio_X509($0, nil, nil, nil) }
+    let certificate = Issuer.certificate(identity.certificatePEM)
     let key = Issuer.read(identity.privateKeyPEM) { PEM_read_bio_PrivateKey($0, nil, nil, nil) }
     guard let certificate, let key else {
       X509_free(certificate)
@@ -149,6 +149,11 @@ private final class Issuer {
   deinit {
     X509_free(certificate)
     EVP_PKEY_free(key)
+  }
+
+  /// The first certificate of a PEM text; to be freed.
+  static func certificate(_ pem: String) -> OpaquePointer? {
+    read(pem) { PEM_read_bio_X509($0, nil, nil, nil) }
   }
 
   private static func read(_ pem: String, _ body: (OpaquePointer?) -> OpaquePointer?) -> OpaquePointer? {

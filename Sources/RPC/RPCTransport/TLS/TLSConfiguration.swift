@@ -16,17 +16,20 @@ public struct TLSConfiguration: Sendable, Equatable {
   public var privateKeyPath: String?
   /// Authorities that are trusted for the other end.
   public var authorityPath: String
+  /// Certificates that their authorities have revoked: a list of each, PEM; nil if nobody revokes any.
+  public var revocationListPath: String?
   /// For servers.
   public var clientVerification: ClientVerification
 
   /// Certificates of one end of a connection.
   public init(
     authorityPath: String, certificateChainPath: String? = nil, privateKeyPath: String? = nil,
-    clientVerification: ClientVerification = .required
+    revocationListPath: String? = nil, clientVerification: ClientVerification = .required
   ) {
     self.authorityPath = authorityPath
     self.certificateChainPath = certificateChainPath
     self.privateKeyPath = privateKeyPath
+    self.revocationListPath = revocationListPath
     self.clientVerification = clientVerification
   }
 }

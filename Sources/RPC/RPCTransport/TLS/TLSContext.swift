@@ -8,8 +8,13 @@ public final class TLSContext: @unchecked Sendable {
   /// Groups of the key exchange, the preferred one first.
   private static let groups = "X25519:P-256:P-384"
 
+  /// A ticket is good for so long, and so is the key that tickets are sealed with: within this time everybody is verified
+  /// in full again.
+  static let sessionLifetime: Duration = .seconds(3_600)
+
   let pointer: OpaquePointer
   let role: HTTP2Role
+  let revocations: RevocationList?
 
   /// Loads the files. Throws `badCertificate` with the path and what is wrong with it.
   public init(_ configuration: TLSConfiguration, role: HTTP2Role) throws(TransportError) {
@@ -18,6 +23,14 @@ public final class TLSContext: @unchecked Sendable {
     }
     self.pointer = pointer
     self.role = role
+    do throws(TransportError) {
+      revocations = try configuration.revocationListPath.map { (path) throws(TransportError) in
+        try RevocationList(path, signedBy: configuration.authorityPath)
+      }
+    } catch {
+      SSL_CTX_free(pointer)
+      throw error
+    }
     guard mainstay_ctx_set_min_tls13(pointer) == 1 else { throw .badCertificate("OpenSSL here has no TLS 1.3") }
     guard mainstay_ctx_set_groups(pointer, TLSContext.groups) == 1 else {
       throw .badCertificate("OpenSSL here lacks one of the groups \(TLSContext.groups)")
@@ -25,16 +38,25 @@ public final class TLSContext: @unchecked Sendable {
     _ = mainstay_ctx_set_mode(
       pointer, Int(SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER) | Int(SSL_MODE_RELEASE_BUFFERS))
     mainstay_ctx_set_read_ahead(pointer)
-    mainstay_ctx_cache_off(pointer)
+    SSL_CTX_set_timeout(pointer, Int(TLSContext.sessionLifetime.components.seconds))
     try loadAuthority(configuration.authorityPath)
     try loadIdentity(configuration)
+    if let revocations {
+      SSL_CTX_set_cert_verify_callback(
+        pointer, verifyWithRevocationList, Unmanaged.passUnretained(revocations).toOpaque())
+    }
     switch role {
     case .client:
+      mainstay_ctx_keep_client_sessions(pointer, keepSession)
       SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, nil)
       SSL_CTX_set_alpn_protos(pointer, [2, 0x68, 0x32], 3)
     case .server:
-      // No tickets yet: each connection is verified in full. Resumption comes with shared ticket keys.
-      SSL_CTX_set_num_tickets(pointer, 0)
+      mainstay_ctx_keep_no_sessions(pointer)
+      // Clients keep one session. Its ticket holds all there is to it, so that the server keeps nothing.
+      SSL_CTX_set_num_tickets(pointer, 1)
+      SSL_CTX_set_session_id_context(pointer, [0x6d], 1)
+      SSL_CTX_set_session_ticket_cb(
+        pointer, nil, acceptTicket, revocations.map { Unmanaged.passUnretained($0).toOpaque() })
       SSL_CTX_set_verify(pointer, configuration.clientVerification.verifyMode, nil)
       SSL_CTX_set_client_CA_list(pointer, SSL_load_client_CA_file(configuration.authorityPath))
       SSL_CTX_set_alpn_select_cb(pointer, selectHTTP2, nil)
@@ -44,6 +66,9 @@ public final class TLSContext: @unchecked Sendable {
   deinit {
     SSL_CTX_free(pointer)
   }
+
+  /// Takes the tickets of another context of a server, before it is used.
+  func takeTickets(of other: TLSContext) { mainstay_ctx_copy_ticket_keys(pointer, other.pointer) }
 
   private func loadAuthority(_ path: String) throws(TransportError) {
     try checkReadable(path)

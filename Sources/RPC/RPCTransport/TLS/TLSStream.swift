@@ -1,4 +1,5 @@
 import COpenSSL
+import Core
 import Glibc
 import RPCCore
 
@@ -17,11 +18,20 @@ final class TLSStream {
   }
 
   private let pointer: OpaquePointer
+  /// Kept as long as OpenSSL may call back.
+  private let context: TLSContext
+  private let session: TLSSession?
+  private let check: PeerCheck
 
-  /// TLS on a connected socket; the client checks the server's certificate against `serverName`, a DNS name or IP address.
-  init?(_ context: TLSContext, descriptor: Int32, serverName: String?) {
+  /// TLS on a connected socket; the client checks the server's certificate against `serverName`, a DNS name or IP address,
+  /// and resumes `session` if there is one. Certificates are verified as of `now`.
+  init?(_ context: TLSContext, descriptor: Int32, serverName: String?, session: TLSSession?, now: Timestamp) {
     guard let pointer = SSL_new(context.pointer) else { return nil }
     self.pointer = pointer
+    self.context = context
+    self.session = session
+    check = PeerCheck(serverName: serverName, revocations: context.revocations)
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(pointer), Int(now.seconds))
     SSL_set_fd(pointer, descriptor)
     switch context.role {
     case .server: SSL_set_accept_state(pointer)
@@ -33,6 +43,10 @@ final class TLSStream {
           SSL_set1_host(pointer, serverName)
           _ = mainstay_set_server_name(pointer, serverName)
         }
+      }
+      if let session {
+        SSL_set_ex_data(pointer, 0, Unmanaged.passUnretained(session).toOpaque())
+        session.offer(on: pointer, check, at: now)
       }
     }
   }
@@ -62,6 +76,15 @@ final class TLSStream {
     return UnsafeBufferPointer(start: name, count: Int(length)).elementsEqual([0x68, 0x32])
   }
 
+  /// Whether the handshake resumed a session instead of verifying certificates.
+  var isResumed: Bool { SSL_session_reused(pointer) == 1 }
+
+  /// Why the peer is not accepted though its handshake is done; nil if it is.
+  func peerRefusal(at now: Timestamp) -> String? {
+    guard let certificate = SSL_get0_peer_certificate(pointer) else { return nil }
+    return check.refusal(of: certificate, at: now).map { "the peer's certificate is not accepted: \($0)" }
+  }
+
   /// Tells the peer that nothing follows.
   func shutdown() {
     ERR_clear_error()
@@ -79,6 +102,17 @@ final class TLSStream {
       organizationalUnit: subjectText(subject, NID_organizationalUnitName))
   }
 
+  /// What to do about a revocation list, which is on our side.
+  private func advice(_ verification: Int) -> String {
+    guard let path = context.revocations?.path else { return "" }
+    return switch Int32(verification) {
+    case X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_CRL_NOT_YET_VALID,
+      X509_V_ERR_CRL_SIGNATURE_FAILURE:
+      "; put a new list from the certificate's authority into \(path)"
+    default: ""
+    }
+  }
+
   private func outcome(_ result: Int32) -> Outcome {
     if result > 0 { return .done(Int(result)) }
     let systemError = errno
@@ -93,7 +127,8 @@ final class TLSStream {
       guard verification == X509_V_OK else {
         ERR_clear_error()
         return .failed(
-          "the peer's certificate is not accepted: " + String(cString: X509_verify_cert_error_string(verification)))
+          "the peer's certificate is not accepted: " + String(cString: X509_verify_cert_error_string(verification))
+            + advice(verification))
       }
       return .failed(lastTLSError())
     }
