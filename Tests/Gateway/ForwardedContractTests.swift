@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// What gRPC promises a caller holds through the gateway too.
-@Suite("gRPC's contract through the gateway", .timeLimit(.minutes(2)))
+@Suite("gRPC's contract through the gateway", .timeLimit(.minutes(10)))
 struct ForwardedContractTests {
   private static let subscribe = EventServiceMethods.subscribe
 

@@ -115,7 +115,7 @@ struct WhoAmI: EventServiceHandler {
   }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct GatewayTests {
+@Suite(.timeLimit(.minutes(10))) struct GatewayTests {
   private func subscribe(_ channel: ClientChannel, _ metadata: [(String, String)]) async throws -> String {
     var options = CallOptions(timeout: .seconds(20))
     for (key, value) in metadata { options.metadata.add(key, value) }

@@ -4,7 +4,7 @@ import Testing
 
 /// mainstay agents and the agent service behind the gateway, with the real programs.
 @Suite(
-  .serialized, .timeLimit(.minutes(5)),
+  .serialized, .timeLimit(.minutes(10)),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct AgentCommandTests {
   @Test func agentsAreTakenOnAndListed() async throws {

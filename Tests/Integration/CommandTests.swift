@@ -4,7 +4,7 @@ import Testing
 
 /// The other commands, with the real programs.
 @Suite(
-  .serialized, .timeLimit(.minutes(5)),
+  .serialized, .timeLimit(.minutes(10)),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct CommandTests {
   private static let create = """

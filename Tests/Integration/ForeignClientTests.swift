@@ -2,7 +2,7 @@ import MainstayTesting
 import Testing
 
 /// Clients that others wrote, against Mainstay as `mainstay up` runs it.
-@Suite(.timeLimit(.minutes(5)), .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
+@Suite(.timeLimit(.minutes(10)), .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct ForeignClientTests {
   private static let modules = ["grpc", "grpc_health", "grpc_reflection"]
 

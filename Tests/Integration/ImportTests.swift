@@ -9,7 +9,7 @@ private let header =
 
 /// Imports through the gateway, with the real programs.
 @Suite(
-  .serialized, .timeLimit(.minutes(5)),
+  .serialized, .timeLimit(.minutes(10)),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct ImportTests {
   private func importFile(

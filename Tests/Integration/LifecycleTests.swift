@@ -4,7 +4,7 @@ import Testing
 
 /// `mainstay up`, `down`, `status` and the supervisor, with the real programs.
 @Suite(
-  .serialized, .timeLimit(.minutes(5)),
+  .serialized, .timeLimit(.minutes(10)),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct LifecycleTests {
   @Test func upStatusAndDownSayWhatIs() async throws {

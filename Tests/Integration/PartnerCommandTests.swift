@@ -4,7 +4,7 @@ import Testing
 /// mainstay partners and products, the partner service behind the gateway, and its products' copies in the customer service,
 /// with the real programs.
 @Suite(
-  .serialized, .timeLimit(.minutes(5)),
+  .serialized, .timeLimit(.minutes(10)),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct PartnerCommandTests {
   private func sell(_ system: RunningSystem, _ key: String) async throws -> Program.Result {

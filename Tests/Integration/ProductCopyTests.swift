@@ -4,7 +4,7 @@ import Testing
 
 /// How far a withdrawal comes, over the real processes, asked of each service as an operator does.
 @Suite(
-  .serialized, .timeLimit(.minutes(5)),
+  .serialized, .timeLimit(.minutes(10)),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct ProductCopyTests {
   private static let followers = ["customer", "agent", "reporting"]

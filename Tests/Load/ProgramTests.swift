@@ -4,7 +4,7 @@ import Testing
 
 /// The built program against a real server.
 @Suite(
-  "mainstay-load", .serialized, .timeLimit(.minutes(5)),
+  "mainstay-load", .serialized, .timeLimit(.minutes(10)),
   .enabled(if: Program.exists("mainstay-load"), "the programs are not built: make release"))
 struct ProgramTests {
   private static let unary = "grpc.testing.TestService/UnaryCall"

@@ -4,7 +4,7 @@ import ProductCopies
 import Testing
 
 /// A real partner service over sockets, and a follower.
-@Suite(.timeLimit(.minutes(1))) struct FollowingTests {
+@Suite(.timeLimit(.minutes(10))) struct FollowingTests {
   private func scene(_ body: (PartnerSite) async throws -> Void) async throws {
     let site = try await PartnerSite()
     do {

@@ -7,7 +7,7 @@ import Testing
 @testable import RPCTransport
 
 /// What a server holds for peers that do not read, or do not finish what they begin, against a raw client in memory.
-@Suite("Bytes that a connection and a process hold", .timeLimit(.minutes(1)))
+@Suite("Bytes that a connection and a process hold", .timeLimit(.minutes(10)))
 struct BudgetTests {
   /// Opens a call on a raw client.
   private func open(

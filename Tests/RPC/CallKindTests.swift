@@ -2,7 +2,7 @@ import API
 import RPCCore
 import Testing
 
-@Suite("Calls of all four kinds, in process and over TLS", .timeLimit(.minutes(1)))
+@Suite("Calls of all four kinds, in process and over TLS", .timeLimit(.minutes(10)))
 struct CallKindTests {
   @Test("One request, one reply", arguments: Wire.allCases)
   func unary(_ wire: Wire) async throws {

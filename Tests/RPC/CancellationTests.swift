@@ -3,7 +3,7 @@ import RPCCore
 import RPCTransport
 import Testing
 
-@Suite("Deadlines and cancellation", .timeLimit(.minutes(1)))
+@Suite("Deadlines and cancellation", .timeLimit(.minutes(10)))
 struct CancellationTests {
   @Test("The server sees what is left of the time", arguments: Wire.allCases)
   func remaining(_ wire: Wire) async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import RPCTransport
 
-@Suite("Certificates that change while a server runs", .timeLimit(.minutes(1)))
+@Suite("Certificates that change while a server runs", .timeLimit(.minutes(10)))
 struct CertificateReloadTests {
   @Test("New connections get the new certificate, and calls that run go on on the old one", arguments: [true, false])
   func reload(_ byWatch: Bool) async throws {

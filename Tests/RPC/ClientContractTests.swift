@@ -6,7 +6,7 @@ import Testing
 @testable import RPCTransport
 
 /// What gRPC asks of a client, told by a server that says exactly what a test wants.
-@Suite("gRPC's contract, a client's side", .timeLimit(.minutes(1)))
+@Suite("gRPC's contract, a client's side", .timeLimit(.minutes(10)))
 struct ClientContractTests {
   /// Makes a unary call that is answered so when its request has ended.
   private func call(

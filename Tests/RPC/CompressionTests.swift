@@ -3,7 +3,7 @@ import Testing
 
 @testable import RPCTransport
 
-@Suite("Compressed messages", .timeLimit(.minutes(1)))
+@Suite("Compressed messages", .timeLimit(.minutes(10)))
 struct CompressionTests {
   /// Frames a message as compressed, whatever is in it.
   private func compressedFrame(_ bytes: [UInt8]) -> [UInt8] {

@@ -5,7 +5,7 @@ import RPCCore
 import RPCTransport
 import Testing
 
-@Suite("Connections: making, losing and ending them", .timeLimit(.minutes(1)))
+@Suite("Connections: making, losing and ending them", .timeLimit(.minutes(10)))
 struct ConnectionTests {
   private func start(_ probe: Probe, _ identities: TestIdentities, port: Int = 0) async throws -> Server {
     try await Server(

@@ -6,7 +6,7 @@ import Testing
 
 @testable import RPCTransport
 
-@Suite("Connections that end of their own accord", .timeLimit(.minutes(1)))
+@Suite("Connections that end of their own accord", .timeLimit(.minutes(10)))
 struct DrainTests {
   /// A server whose connections live so; the body gets a channel to it, on the channel's loop.
   private func withServer(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import RPCTransport
 
-@Suite("Flow control", .timeLimit(.minutes(1)))
+@Suite("Flow control", .timeLimit(.minutes(10)))
 struct FlowControlTests {
   @Test("A reader that does not read stops the writer, and the rest follows when it does", arguments: Wire.allCases)
   func slowReader(_ wire: Wire) async throws {

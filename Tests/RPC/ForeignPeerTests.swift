@@ -7,7 +7,7 @@ import RPCTransport
 import Testing
 
 /// gRPC as others wrote it, on either end of the wire.
-@Suite("PyPI grpcio and h2load", .timeLimit(.minutes(5)))
+@Suite("PyPI grpcio and h2load", .timeLimit(.minutes(10)))
 struct ForeignPeerTests {
   static let modules = ["grpc", "grpc_tools"]
 

@@ -7,7 +7,7 @@ import Testing
 @testable import RPCTransport
 
 /// A peer that speaks HTTP/2 but does not behave, against a real server in memory.
-@Suite("Peers that do not behave", .timeLimit(.minutes(1)))
+@Suite("Peers that do not behave", .timeLimit(.minutes(10)))
 struct HostilePeerTests {
   /// A raw client and a server with the probe, pumped by hand on one loop.
   private func withRawClient<Value: Sendable>(

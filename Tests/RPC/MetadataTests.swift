@@ -1,7 +1,7 @@
 import RPCCore
 import Testing
 
-@Suite("Metadata", .timeLimit(.minutes(1)))
+@Suite("Metadata", .timeLimit(.minutes(10)))
 struct MetadataTests {
   private func mirrored(_ metadata: Metadata, _ wire: Wire) async throws -> (initial: Metadata, trailing: Metadata) {
     try await withBench(wire) { bench async throws in

@@ -3,7 +3,7 @@ import MainstayTesting
 import Testing
 
 /// gRPC's own interop tests, which scripts/fetch-interop.sh brings: nothing of them is ours but the certificate's place.
-@Suite("gRPC's own interop tests", .timeLimit(.minutes(5)))
+@Suite("gRPC's own interop tests", .timeLimit(.minutes(10)))
 struct OfficialInteropTests {
   static let cases = [
     "empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream",

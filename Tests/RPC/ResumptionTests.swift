@@ -7,7 +7,7 @@ import Testing
 
 @testable import RPCTransport
 
-@Suite("Sessions of TLS that are resumed, and certificates that are revoked", .timeLimit(.minutes(1)))
+@Suite("Sessions of TLS that are resumed, and certificates that are revoked", .timeLimit(.minutes(10)))
 struct ResumptionTests {
   @Test("The second connection resumes the session of the first, and so does the third")
   func resumed() async throws {

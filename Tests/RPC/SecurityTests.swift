@@ -5,7 +5,7 @@ import RPCCore
 import RPCTransport
 import Testing
 
-@Suite("TLS with certificates of both ends", .timeLimit(.minutes(1)))
+@Suite("TLS with certificates of both ends", .timeLimit(.minutes(10)))
 struct SecurityTests {
   /// A server on a free port; the body gets its port and a function that makes one call with a client's files.
   private func withServer<Value: Sendable>(

@@ -8,7 +8,7 @@ import Testing
 @testable import RPCTransport
 
 /// What gRPC asks of a server, seen by a client that says exactly what a test wants.
-@Suite("gRPC's contract, a server's side", .timeLimit(.minutes(1)))
+@Suite("gRPC's contract, a server's side", .timeLimit(.minutes(10)))
 struct ServerContractTests {
   private func values(_ name: StaticString, _ block: HeaderBlock?) -> [String] {
     var values: [String] = []
@@ -178,7 +178,7 @@ struct ServerContractTests {
 }
 
 /// A call that a handler makes on behalf of its caller.
-@Suite("Calls made on behalf of calls", .timeLimit(.minutes(1)))
+@Suite("Calls made on behalf of calls", .timeLimit(.minutes(10)))
 struct OnwardCallTests {
   private static let onward = Probe.method("Onward", .bidirectional)
 

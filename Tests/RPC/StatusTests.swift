@@ -1,7 +1,7 @@
 import RPCCore
 import Testing
 
-@Suite("Status, details and sizes", .timeLimit(.minutes(1)))
+@Suite("Status, details and sizes", .timeLimit(.minutes(10)))
 struct StatusTests {
   @Test("Violations arrive as details", arguments: Wire.allCases)
   func violations(_ wire: Wire) async throws {

@@ -7,7 +7,7 @@ import Testing
 
 @testable import ServiceRuntime
 
-@Suite("Channel statistics", .timeLimit(.minutes(2)))
+@Suite("Channel statistics", .timeLimit(.minutes(10)))
 struct ChannelzTests {
   static let modules = ["grpc", "grpc_channelz"]
 

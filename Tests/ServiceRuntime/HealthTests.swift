@@ -7,7 +7,7 @@ import Testing
 
 @testable import ServiceRuntime
 
-@Suite("Health and reflection", .timeLimit(.minutes(2)))
+@Suite("Health and reflection", .timeLimit(.minutes(10)))
 struct HealthTests {
   static let modules = ["grpc", "grpc_health", "grpc_reflection"]
   private static let name = "grpc.testing.TestService"

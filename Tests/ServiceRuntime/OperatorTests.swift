@@ -7,7 +7,7 @@ import Testing
 
 @testable import ServiceRuntime
 
-@Suite("The operators' listener", .timeLimit(.minutes(2)))
+@Suite("The operators' listener", .timeLimit(.minutes(10)))
 struct OperatorTests {
   static let modules = ["prometheus_client"]
 

@@ -1,7 +1,7 @@
 import Storage
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SignalTests {
+@Suite(.timeLimit(.minutes(10))) struct SignalTests {
   @Test func allWhoWaitAreWoken() async throws {
     let signal = AsyncSignal()
     let seen = signal.count

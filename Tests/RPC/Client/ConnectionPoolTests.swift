@@ -74,7 +74,7 @@ private struct Fleet: Sendable {
   }
 }
 
-@Suite("A pool of connections", .timeLimit(.minutes(2)))
+@Suite("A pool of connections", .timeLimit(.minutes(10)))
 struct ConnectionPoolTests {
   @Test("pick_first stays with the first address that answers, and goes to the next when it is gone")
   func pickFirst() async throws {

@@ -5,7 +5,7 @@ import RPCCore
 import RPCTransport
 import Testing
 
-@Suite("Metrics of calls", .timeLimit(.minutes(2)))
+@Suite("Metrics of calls", .timeLimit(.minutes(10)))
 struct MetricsTests {
   @Test("A histogram counts each figure at the first bound that it does not exceed")
   func bounds() {

@@ -96,7 +96,7 @@ private final class DeafListener: Sendable {
   func stop() { close(descriptor) }
 }
 
-@Suite("Connections come back", .timeLimit(.minutes(5)))
+@Suite("Connections come back", .timeLimit(.minutes(10)))
 struct ReconnectTests {
   @Test("After each of many restarts on the same port calls succeed again", arguments: LoadBalancing.allCases)
   func restarts(_ policy: LoadBalancing) async throws {

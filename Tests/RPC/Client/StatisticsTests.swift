@@ -5,7 +5,7 @@ import RPCCore
 import RPCTransport
 import Testing
 
-@Suite("Statistics of connections", .timeLimit(.minutes(2)))
+@Suite("Statistics of connections", .timeLimit(.minutes(10)))
 struct StatisticsTests {
   @Test("Both ends count streams, messages and bytes alike, and know each other's address and name")
   func counts() async throws {

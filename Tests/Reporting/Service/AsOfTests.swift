@@ -6,7 +6,7 @@ import RPCCore
 import Testing
 
 /// Reports as of a day, and the customers that they count.
-@Suite(.timeLimit(.minutes(2))) struct AsOfTests {
+@Suite(.timeLimit(.minutes(10))) struct AsOfTests {
   private func policy(_ key: String, issued: CalendarDate, ended: CalendarDate? = nil) -> Policy {
     Policy(
       source: "core", sourceKey: key, policyholderSourceKey: "holder-\(key)", productCode: "WL", channel: .online,

@@ -5,7 +5,7 @@ import RPCCore
 import Storage
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ReportingServiceTests {
+@Suite(.timeLimit(.minutes(10))) struct ReportingServiceTests {
   private func policies(_ range: Range<Int>) -> [Policy] {
     range.map { number in
       let hasEnded = number % 3 == 0

@@ -134,7 +134,7 @@ private final class ThreeStreams: Sendable {
   }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct ThreeStreamTests {
+@Suite(.timeLimit(.minutes(10))) struct ThreeStreamTests {
   @Test func namesOfAgentsAndPartnersAndProductsStandBesideTheirIds() async throws {
     let streams = try await ThreeStreams()
     let reporting = try await streams.reporting()

@@ -5,8 +5,9 @@ import RPCCore
 ///
 /// Unchecked Sendable: it may be handed between tasks, and `open` checks in debug builds that they run on the loop.
 public final class ClientChannel: Channel, @unchecked Sendable {
-  /// Connections that a call tries which close before it has begun.
+  /// Connections that a call tries which close before it has begun: few, or as good as all for one that waits for a ready one.
   static let maximumConnectionsTried = 5
+  static let maximumConnectionsAwaited = 1_000
 
   let identifier = nextChannelIdentifier()
   /// Figures of its calls.
@@ -45,7 +46,9 @@ public final class ClientChannel: Channel, @unchecked Sendable {
     if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled before it began") }
     let stream = GRPCClientStream(method: method, options: options, loop: loop, limits: limits, metrics: metrics)
     // A call that waited may find that the connection takes no more: nothing was sent, so it may take the next one.
-    for _ in 1..<ClientChannel.maximumConnectionsTried {
+    let tries =
+      options.waitForReady ? ClientChannel.maximumConnectionsAwaited : ClientChannel.maximumConnectionsTried
+    for _ in 1..<tries {
       if let current = source.current { return try stream.begin(on: current, authority: source.authority) }
       // The deadline runs while the call waits for a connection too.
       let connection = try await connect(options)
