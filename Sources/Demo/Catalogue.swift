@@ -59,7 +59,8 @@ struct Catalogue {
       DemoProduct.Window(channel: channel, from: launched.adding(days: number * 60), until: lastDay)
     }
     return DemoProduct(
-      code: code, name: series[(line.line.rawValue * 5 + index) % series.count] + termText + line.suffix, line: line.line,
+      code: code, name: series[(line.line.rawValue * 5 + index) % series.count] + termText + line.suffix,
+      line: line.line,
       insurerCode: place % 4 == 3 ? insurers[place / 4 % insurers.count] : "",
       minimumAnnualPremium: line.premium.lowerBound * 100, versionDays: versions, windows: windows,
       isWithdrawn: isWithdrawn, weight: term == 1 ? 6 : random.between(2, 10) * random.between(2, 10),
