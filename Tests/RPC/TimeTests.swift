@@ -51,6 +51,24 @@ struct TimeTests {
     #expect((500_000_000...600_000_000).contains(longest))
   }
 
+  @Test("A loop on which tasks have slept is given back when it stops, with its descriptors", .timeLimit(.minutes(5)))
+  func sleepersLeaveNothing() async throws {
+    weak var stopped: EventLoop?
+    do {
+      let loop = try EventLoop()
+      stopped = loop
+      try await loop.run {
+        try await loop.sleep(for: .nanoseconds(1))
+        let sleeper = loop.spawn { try? await loop.sleep(for: .seconds(3_600)) }
+        try await loop.sleep(for: .nanoseconds(1))
+        sleeper.cancel()
+        await sleeper.value
+      }
+      loop.stop()
+    }
+    while stopped != nil { await Task.yield() }
+  }
+
   @Test("A sleep of a loop ends at its time and not before")
   func sleep() async throws {
     let loop = try EventLoop()

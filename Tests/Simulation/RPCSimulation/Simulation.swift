@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import RPCCore
 import RPCTransport
@@ -17,14 +18,30 @@ public enum Simulation {
     /// How many ended with which status.
     public let outcomes: [StatusCode: Int]
     /// What must not happen and did; empty if all is well.
-    public let faults: [String]
+    public internal(set) var faults: [String]
   }
 
-  /// Runs the scenario of a seed to its end.
+  /// How long a loop's thread may take to end, in steps of a tenth of a millisecond: it only has to get its turn.
+  private static let stepsUntilGone = 100_000
+
+  /// Runs the scenario of a seed to its end, and waits until its event loop has given back what it had of the system.
   public static func run(seed: UInt64, calls: Int = 10) async throws -> Report {
+    weak var ended: EventLoop?
+    var report = try await run(seed, calls) { ended = $0 }
+    var steps = 0
+    while ended != nil, steps < stepsUntilGone {
+      usleep(100)
+      steps += 1
+    }
+    if ended != nil { report.faults.append("the event loop is left, and its descriptors with it") }
+    return report
+  }
+
+  private static func run(_ seed: UInt64, _ calls: Int, _ watch: (EventLoop) -> Void) async throws -> Report {
     let clock = VirtualClock()
     let random = SeededRandom(seed)
     let loop = try EventLoop(clock: clock, random: random)
+    watch(loop)
     defer { loop.stop() }
     return try await loop.run {
       let world = SimulatedWorld(Scenario(random, calls: calls), random, clock, loop)

@@ -31,6 +31,8 @@ private final class Sleeper {
   func wake() {
     let waiting = continuation
     continuation = nil
+    // The timer keeps its sleeper, and both the loop.
+    timer = nil
     waiting?.resume()
   }
 }
