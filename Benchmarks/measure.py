@@ -11,7 +11,7 @@ import time
 
 from mainstay_system import ROOT, free_port, wait_for_port
 
-BINARIES = ROOT / ".build/release"
+BINARIES = pathlib.Path(os.environ.get("MAINSTAY_BIN", ROOT / ".build/release"))
 PEERS = ROOT / "Benchmarks/peers/build"
 
 

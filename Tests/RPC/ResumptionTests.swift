@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Logging
 import MainstayTesting
 import RPCCore
@@ -24,7 +25,7 @@ struct ResumptionTests {
   @Test("A client of another make resumes as well, for an hour at most")
   func foreign() async throws {
     try await withScene { scene async throws in
-      let tls = try scene.identities.client()
+      let tls = scene.clientFiles
       let files = [tls.authorityPath, tls.certificateChainPath ?? "", tls.privateKeyPath ?? ""]
       let output = try #require(
         try await Python.run(
@@ -41,7 +42,8 @@ struct ResumptionTests {
       let client = try scene.client()
       #expect(await client.connect() == "full")
       #expect(await client.connect() == "resumed")
-      try scene.identities.ours.revoke([scene.clientFiles])
+      try scene.authority.revoke([scene.clientFiles])
+      scene.server.reloadCertificates()
       #expect(await client.connect().contains("the peer refuses our certificate: sslv3 alert certificate revoked"))
       #expect(await (try scene.client()).connect().contains("certificate revoked"))
     }
@@ -52,7 +54,8 @@ struct ResumptionTests {
     try await withScene { scene async throws in
       let client = try scene.client()
       #expect(await client.connect() == "full")
-      try scene.identities.ours.revoke([scene.serverFiles])
+      try scene.authority.revoke([scene.serverFiles])
+      client.certificates.reload()
       #expect(await client.connect() == "the peer's certificate is not accepted: certificate revoked")
       #expect(await (try scene.client()).connect() == "the peer's certificate is not accepted: certificate revoked")
     }
@@ -70,6 +73,72 @@ struct ResumptionTests {
     }
   }
 
+  @Test("A server whose certificate expires between two connections is refused, with a session and without")
+  func expiredServer() async throws {
+    try await withScene(client: unlisted("client", hosts: [])) { scene async throws in
+      let client = try scene.client()
+      #expect(await client.connect() == "full")
+      #expect(await client.connect() == "resumed")
+      scene.clientClock.days.withLock { $0 = 1 }
+      let refusal = "the peer's certificate is not accepted: certificate has expired"
+      #expect(await client.connect() == refusal)
+      #expect(await (try scene.client()).connect() == refusal)
+    }
+  }
+
+  @Test("A session is not resumed for another name than its server's, and is not tried again")
+  func wrongName() async throws {
+    try await withScene { scene async throws in
+      let (context, session) = (try TLSContext(scene.clientFiles, role: .client), TLSSession())
+      func connect(_ name: String) -> String {
+        handshake(port: scene.server.port, context, serverName: name, session: session)
+      }
+      #expect(connect("127.0.0.1") == "full")
+      #expect(connect("127.0.0.1") == "resumed")
+      #expect(connect("customer.example") == "the peer's certificate is not accepted: hostname mismatch")
+      #expect(connect("127.0.0.1") == "full")
+    }
+  }
+
+  @Test("A client that has a new certificate begins a new session: the old one would show the old certificate")
+  func renewedClient() async throws {
+    try await withScene { scene async throws in
+      let client = try scene.client()
+      #expect(await client.connect() == "full")
+      #expect(await client.connect() == "resumed")
+      _ = try scene.authority.issue("client", role: "tester", hosts: [])
+      client.certificates.reload()
+      #expect(await client.connect() == "full")
+      #expect(await client.connect() == "resumed")
+    }
+  }
+
+  @Test(
+    "Tickets of a process that has ended lead to a full handshake with the next one",
+    .enabled(if: Program.exists("mainstay-interop"), "mainstay-interop is not built"))
+  func restart() async throws {
+    let authority = try TestAuthority()
+    let (tls, port) = (try authority.issue("server", role: "service"), try freePort())
+    func start() async throws -> Program.Running {
+      let server = try Program.Running(
+        "mainstay-interop",
+        ["server", "--port", "\(port)", "--cert", tls.certificateChainPath ?? "", "--key", tls.privateKeyPath ?? ""])
+      #expect(try await eventually { server.output.hasSuffix("\n") })
+      return server
+    }
+    let (context, session) = (try TLSContext(authority.anonymous, role: .client), TLSSession())
+    func connect() -> String { handshake(port: port, context, serverName: "127.0.0.1", session: session) }
+    let first = try await start()
+    #expect(connect() == "full")
+    #expect(connect() == "resumed")
+    first.signal(SIGKILL)
+    _ = try await first.result()
+    let second = try await start()
+    defer { second.signal(SIGKILL) }
+    #expect(connect() == "full")
+    #expect(connect() == "resumed")
+  }
+
   @Test(
     "Tickets outlive a reload of the same authority; keys of an hour ago, or of another server, mean a full handshake")
   func reload() async throws {
@@ -82,7 +151,7 @@ struct ResumptionTests {
       scene.server.reloadCertificates()
       #expect(await client.connect() == "full")
       #expect(await client.connect() == "resumed")
-      try scene.identities.ours.rewriteAuthority()
+      try scene.authority.rewriteAuthority()
       scene.server.reloadCertificates()
       #expect(await client.connect() == "full")
     }
@@ -117,11 +186,12 @@ struct ResumptionTests {
     try await withScene { scene async throws in
       let client = try scene.client()
       #expect(await client.connect() == "full")
-      try scene.identities.ours.folder.write("revoked.pem", "no list")
-      #expect(await client.connect() == "resumed")
-      let other = try String(contentsOfFile: scene.identities.other.revoke([]), encoding: .utf8)
-      try scene.identities.ours.folder.write("revoked.pem", other)
-      #expect(await client.connect() == "resumed")
+      for text in ["no list", try TestAuthority().revocationList([])] {
+        try scene.authority.folder.write("revoked.pem", text)
+        scene.server.reloadCertificates()
+        client.certificates.reload()
+        #expect(await client.connect() == "resumed")
+      }
     }
   }
 }

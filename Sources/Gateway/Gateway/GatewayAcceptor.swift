@@ -12,7 +12,8 @@ final class GatewayAcceptor: StreamAcceptor {
   private let shares: [(loop: EventLoop, upstreams: UpstreamConnections)]
 
   init(
-    routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: TLSContext, limits: HTTP2Limits, logger: Logger
+    routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: any TLSContextSource, limits: HTTP2Limits,
+    logger: Logger
   ) {
     self.routes = routes
     self.own = own
@@ -34,7 +35,8 @@ final class UpstreamConnections: @unchecked Sendable {
   private let pools: [String: ConnectionPool]
 
   init(
-    _ upstreams: [String: Routes.Upstream], loop: EventLoop, context: TLSContext, limits: HTTP2Limits, logger: Logger
+    _ upstreams: [String: Routes.Upstream], loop: EventLoop, context: any TLSContextSource, limits: HTTP2Limits,
+    logger: Logger
   ) {
     var configuration = ConnectionPool.Configuration()
     configuration.policy = .leastRequest

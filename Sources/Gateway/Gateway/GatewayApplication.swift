@@ -16,7 +16,7 @@ public enum GatewayApplication {
   /// Sets it up; throws when a route leads nowhere.
   public static func start(_ environment: ServiceEnvironment) async throws -> ServiceApplication {
     let routes = try Routes(environment.configuration, access: environment.access)
-    let context = try TLSContext(try environment.tls(), role: .client)
+    let context = try environment.upstreamCertificates()
     return ServiceApplication(
       .streams { health in
         let router = try InfrastructureServices.router(

@@ -47,6 +47,7 @@ public struct ServiceEnvironment: Sendable {
   public let random: SystemRandom
   /// Whether permissions are checked.
   public let access: AccessMode
+  let clientCertificates = ClientCertificates()
 
   /// An environment, as `ServiceProcess` makes it.
   public init(
@@ -115,7 +116,7 @@ public enum ServiceProcess {
     if environment.access == .public { logger.warning("access is public: no permission is checked") }
     let (acceptor, health) = try makeAcceptor(application, environment)
     var listening = Server.Configuration(host: address.host, port: address.port, tls: tls)
-    listening.onCertificates = { logger.certificatesRead($0) }
+    listening.onCertificates = { logger.certificatesRead($0, for: "callers") }
     let server = try await Server(listening, acceptor: acceptor, group: environment.group)
     let operators = try await startOperators(environment, health)
     let background = startBackground(application, environment)
@@ -128,6 +129,7 @@ public enum ServiceProcess {
     var signal = await signals.next()
     while signal == SIGHUP {
       server.reloadCertificates()
+      environment.clientCertificates.reload()
       signal = await signals.next()
     }
     logger.info("stopping", metadata: ["signal": "\(signal)"])
@@ -237,11 +239,13 @@ private func environmentVariables() -> [String: String] {
 }
 
 extension Logger {
-  fileprivate func certificatesRead(_ error: TransportError?) {
+  /// Tells whether certificates could be read again, and for connections with whom.
+  func certificatesRead(_ error: TransportError?, for peers: String) {
     if let error {
-      self.error("the certificates cannot be used; the old ones go on", metadata: ["cause": "\(error)"])
+      self.error(
+        "the certificates cannot be used; the old ones go on", metadata: ["cause": "\(error)", "for": "\(peers)"])
     } else {
-      info("certificates were read again")
+      info("certificates were read again", metadata: ["for": "\(peers)"])
     }
   }
 }

@@ -1,4 +1,6 @@
+import Logging
 import RPCTransport
+import Synchronization
 
 extension ConfigurationKey {
   /// Where another service is, upstreams.NAME; may be left out. `purpose` says in a few words what it is called for.
@@ -21,8 +23,37 @@ extension ServiceEnvironment {
     var pool = ConnectionPool.Configuration()
     pool.maximumBackoff = ServiceEnvironment.maximumBackoff
     pool.logger = logger
-    let context = try TLSContext(try tls(), role: .client)
     return ClientChannel(
-      ConnectionPool(targets, loop: group.first, context: context, configuration: pool), loop: group.first)
+      ConnectionPool(targets, loop: group.first, context: try upstreamCertificates(), configuration: pool),
+      loop: group.first)
   }
+
+  /// The own certificates for connections to other services: one for all of them, read again as the server's are.
+  public func upstreamCertificates() throws -> any TLSContextSource {
+    try clientCertificates.get {
+      let certificates = try TLSCertificates(try tls(), role: .client, clock: group.first.clock) { [logger] in
+        logger.certificatesRead($0, for: "upstreams")
+      }
+      certificates.watch(on: group.first)
+      return certificates
+    }
+  }
+}
+
+/// The certificates of a process that calls others, made when it first does.
+final class ClientCertificates: Sendable {
+  private let made = Mutex<TLSCertificates?>(nil)
+
+  /// Those that there are, or new ones.
+  func get(_ make: () throws -> TLSCertificates) throws -> TLSCertificates {
+    try made.withLock { made in
+      if let made { return made }
+      let certificates = try make()
+      made = certificates
+      return certificates
+    }
+  }
+
+  /// Reads them again, if there are any.
+  func reload() { made.withLock { $0 }?.reload() }
 }

@@ -190,7 +190,7 @@ struct ReconnectTests {
       let subchannel = Subchannel(
         target: ConnectionTarget(host: "127.0.0.1", port: restarts.port),
         address: try #require(SocketAddress.resolve(host: "127.0.0.1", port: restarts.port, literal: true).first),
-        isExtra: false, loop: restarts.loop, context: context, configuration: .init())
+        isExtra: false, loop: restarts.loop, certificates: context, configuration: .init())
       subchannel.connect()
       let before = subchannel.machine.state
       let connection = try #require(subchannel.connection)

@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Logging
 import MainstayTesting
 import RPCCore
@@ -21,33 +22,36 @@ final class ForwardClock: Clock {
   }
 }
 
-/// A server with a revocation list, and what its clients need. `clock` is the server's.
+/// A server, and what its clients need.
 struct ResumptionScene: Sendable {
   let server: Server
+  /// The server's.
   let clock: ForwardClock
-  let identities: TestIdentities
+  let clientClock: ForwardClock
+  let authority: TestAuthority
   let serverFiles: TLSConfiguration
   let clientFiles: TLSConfiguration
   let loop: EventLoop
 
   /// A client that has no session yet.
-  func client() throws -> ResumingClient {
-    ResumingClient(port: server.port, context: try TLSContext(clientFiles, role: .client), loop: loop)
-  }
+  func client() throws -> ResumingClient { try ResumingClient(port: server.port, files: clientFiles, loop: loop) }
 }
 
 /// Makes one connection after the other to the same address.
 final class ResumingClient: SubchannelOwner {
+  /// What it shows and trusts, read again only when it is told.
+  let certificates: TLSCertificates
   private let subchannel: Subchannel
   private let notes = Notes()
 
-  init(port: Int, context: TLSContext, loop: EventLoop) {
+  init(port: Int, files: TLSConfiguration, loop: EventLoop) throws {
     var configuration = ConnectionPool.Configuration()
     configuration.connectTimeout = .seconds(60)
+    certificates = try TLSCertificates(files, role: .client, clock: loop.clock)
     subchannel = Subchannel(
       target: ConnectionTarget(host: "127.0.0.1", port: port),
-      address: SocketAddress.resolve(host: "127.0.0.1", port: port)[0], isExtra: false, loop: loop, context: context,
-      configuration: configuration)
+      address: SocketAddress.resolve(host: "127.0.0.1", port: port)[0], isExtra: false, loop: loop,
+      certificates: certificates, configuration: configuration)
     subchannel.owner = self
   }
 
@@ -69,22 +73,62 @@ final class ResumingClient: SubchannelOwner {
   }
 }
 
-/// Runs a body, on the client's loop, beside a server that has a list of revoked certificates, empty at first.
-func withScene(_ body: @escaping @Sendable (ResumptionScene) async throws -> Void) async throws {
-  let clock = ForwardClock()
+/// One handshake on a socket that waits, with the server's first bytes, among which are its tickets: "full" or "resumed", or why
+/// it failed.
+func handshake(port: Int, _ context: TLSContext, serverName: String, session: TLSSession) -> String {
+  let address = SocketAddress.resolve(host: "127.0.0.1", port: port)[0]
+  let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(descriptor) }
+  guard address.withPointer({ connect(descriptor, $0, $1) }) == 0,
+    let stream = TLSStream(
+      context, descriptor: descriptor, serverName: serverName, session: session, now: SystemClock().now())
+  else { return "no connection" }
+  let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_024, alignment: 1)
+  defer { bytes.deallocate() }
+  if case .failed(let reason) = stream.handshake() { return reason }
+  guard case .done = stream.read(bytes) else { return "nothing came" }
+  // OpenSSL resumes no session of a connection that was cut.
+  stream.shutdown()
+  return stream.isResumed ? "resumed" : "full"
+}
+
+/// Runs a body, on the client's loop, beside a server. Both have a list of revoked certificates, empty at first, unless theirs are
+/// made otherwise from an authority.
+func withScene(
+  _ authority: TestAuthority? = nil, client: (TestAuthority) throws -> TLSConfiguration = listed("client", hosts: []),
+  server: (TestAuthority) throws -> TLSConfiguration = listed("server", hosts: ["localhost", "127.0.0.1"]),
+  _ body: @escaping @Sendable (ResumptionScene) async throws -> Void
+) async throws {
+  let (clock, clientClock) = (ForwardClock(), ForwardClock())
   let group = try EventLoopGroup(count: 1, clock: clock)
   defer { group.stop() }
-  let loop = try EventLoop()
+  let loop = try EventLoop(clock: clientClock)
   defer { loop.stop() }
-  let identities = try TestIdentities()
-  var (serverFiles, clientFiles) = (try identities.server(), try identities.client())
-  serverFiles.revocationListPath = try identities.ours.revoke([])
-  clientFiles.revocationListPath = serverFiles.revocationListPath
+  let authority = try authority ?? TestAuthority()
+  let (serverFiles, clientFiles) = (try server(authority), try client(authority))
   let acceptor = GRPCAcceptor(router: Probe(loops: group).router, logger: Logger(label: "test"))
-  let server = try await Server(.init(host: "127.0.0.1", port: 0, tls: serverFiles), acceptor: acceptor, group: group)
+  var configuration = Server.Configuration(host: "127.0.0.1", port: 0, tls: serverFiles)
+  // Read again only when it is told.
+  configuration.certificateInterval = .seconds(86_400)
+  let server = try await Server(configuration, acceptor: acceptor, group: group)
   let scene = ResumptionScene(
-    server: server, clock: clock, identities: identities, serverFiles: serverFiles, clientFiles: clientFiles, loop: loop
-  )
+    server: server, clock: clock, clientClock: clientClock, authority: authority, serverFiles: serverFiles,
+    clientFiles: clientFiles, loop: loop)
   try await loop.run { try await body(scene) }
   await server.shutdown(grace: .zero)
+}
+
+/// Files with the authority's list, made empty if there is none.
+func listed(_ name: String, hosts: [String]) -> (TestAuthority) throws -> TLSConfiguration {
+  { authority in
+    var files = try authority.issue(name, role: "tester", hosts: hosts)
+    let list = authority.folder.file("revoked.pem")
+    files.revocationListPath = access(list, R_OK) == 0 ? list : try authority.revoke([])
+    return files
+  }
+}
+
+/// Files without a list.
+func unlisted(_ name: String, hosts: [String]) -> (TestAuthority) throws -> TLSConfiguration {
+  { try $0.issue(name, role: "tester", hosts: hosts) }
 }

@@ -31,7 +31,7 @@ public final class ClientChannel: Channel, @unchecked Sendable {
 
   /// A channel to HOST:PORT over TLS. `maximumBackoff` is the longest time between two attempts to connect; 5 seconds if nil.
   public convenience init(
-    host: String, port: Int, tls context: TLSContext, loop: EventLoop, serverName: String? = nil,
+    host: String, port: Int, tls context: any TLSContextSource, loop: EventLoop, serverName: String? = nil,
     maximumBackoff: Duration? = nil
   ) {
     var configuration = ConnectionPool.Configuration()

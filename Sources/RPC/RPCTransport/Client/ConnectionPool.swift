@@ -46,7 +46,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   /// ":authority" of the calls: that of the first target.
   public let authority: String
   private let loop: EventLoop
-  private let context: TLSContext
+  private let certificates: any TLSContextSource
   private let configuration: Configuration
   private var addresses: AddressBook
   private var subchannels: [Subchannel] = []
@@ -67,12 +67,14 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   /// Of subchannels that are gone.
   private var past = ConnectionStatistics()
 
-  /// A pool for servers of which each can answer every call. Nothing is connected before the first call.
+  /// A pool for servers of which each can answer every call. Nothing is connected before the first call. Each connection begins
+  /// with what `context` says then.
   public init(
-    _ targets: [ConnectionTarget], loop: EventLoop, context: TLSContext, configuration: Configuration = .init()
+    _ targets: [ConnectionTarget], loop: EventLoop, context: any TLSContextSource,
+    configuration: Configuration = .init()
   ) {
     self.loop = loop
-    self.context = context
+    certificates = context
     self.configuration = configuration
     authority = targets.first?.authority ?? ""
     picker = Picker(configuration.policy)
@@ -268,7 +270,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
 
   private func makeSubchannel(_ target: ConnectionTarget, _ address: SocketAddress, isExtra: Bool) -> Subchannel {
     let subchannel = Subchannel(
-      target: target, address: address, isExtra: isExtra, loop: loop, context: context, configuration: configuration)
+      target: target, address: address, isExtra: isExtra, loop: loop, certificates: certificates,
+      configuration: configuration)
     subchannel.owner = self
     return subchannel
   }

@@ -21,26 +21,28 @@ final class Subchannel {
   private(set) var machine: SubchannelMachine
   weak var owner: (any SubchannelOwner)?
   private let loop: EventLoop
-  private let context: TLSContext
+  private let certificates: any TLSContextSource
   private let configuration: ConnectionPool.Configuration
   /// The connection that is being made or stands.
   private(set) var connection: SocketConnection?
-  /// What the last connection left for the next one.
-  private let session = TLSSession()
+  /// What the last connection began with, and left for the next one.
+  private var context: TLSContext?
+  private var session = TLSSession()
   /// Of connections that are gone.
   private var past = ConnectionStatistics()
   /// The end of the attempt or of the back-off.
   private var timer: LoopTimer?
 
   init(
-    target: ConnectionTarget, address: SocketAddress, isExtra: Bool, loop: EventLoop, context: TLSContext,
+    target: ConnectionTarget, address: SocketAddress, isExtra: Bool, loop: EventLoop,
+    certificates: any TLSContextSource,
     configuration: ConnectionPool.Configuration
   ) {
     self.target = target
     self.address = address
     self.isExtra = isExtra
     self.loop = loop
-    self.context = context
+    self.certificates = certificates
     self.configuration = configuration
     machine = SubchannelMachine(maximumBackoff: configuration.maximumBackoff)
   }
@@ -72,7 +74,7 @@ final class Subchannel {
       return fail(String(cString: strerror(code)))
     }
     connection = SocketConnection(
-      loop: loop, descriptor: descriptor, address: address.description, context: context,
+      loop: loop, descriptor: descriptor, address: address.description, context: currentContext(),
       serverName: target.serverName, limits: configuration.limits, life: configuration.connectionLimits,
       session: session, isConnecting: true, owner: self)
     guard let connection else {
@@ -83,6 +85,17 @@ final class Subchannel {
     timer = loop.schedule(afterNanoseconds: UInt64(limit / .nanoseconds(1))) { [weak connection] in
       connection?.close("no TLS connection within \(limit)")
     }
+  }
+
+  /// What a connection begins with now. A session tells who we were when it began and whom we trusted, so it goes when either
+  /// may have changed.
+  private func currentContext() -> TLSContext {
+    let current = certificates.current
+    if current !== context {
+      context = current
+      session = TLSSession()
+    }
+    return current
   }
 
   /// Ends the connection when its calls have ended; an attempt at once. It may be made again.

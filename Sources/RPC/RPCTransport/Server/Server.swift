@@ -28,9 +28,9 @@ public final class Server: Sendable {
     /// Handshakes that may go on at once; beyond it the oldest is dropped for each new one.
     public var maximumHandshakes = 4_096
     /// How often it is looked whether the files of the certificates have changed.
-    public var certificateInterval: Duration = .seconds(10)
+    public var certificateInterval = TLSCertificates.lookInterval
     /// Told when certificates were read again: nil, or why the old ones go on.
-    public var onCertificates: @Sendable (TransportError?) -> Void = { _ in }
+    public var onCertificates: TLSCertificates.Listener = { _ in }
 
     /// How a server listens.
     public init(
@@ -51,8 +51,7 @@ public final class Server: Sendable {
   private let listener: LoopBound<Listener>
   private let shares: [ServerShare]
   private let first: EventLoop
-  private let certificates: ServerCertificates
-  private let onCertificates: @Sendable (TransportError?) -> Void
+  private let certificates: TLSCertificates
   /// The address, as it was given.
   public let host: String
   /// The port, also if a free one was asked for.
@@ -60,10 +59,9 @@ public final class Server: Sendable {
 
   /// Listens at once. Throws with a clear line if the port is in use or a certificate cannot be read.
   public init(_ configuration: Configuration, acceptor: any StreamAcceptor, group: EventLoopGroup) async throws {
-    let certificates = try ServerCertificates(
-      configuration.tls, at: group.first.clock.monotonicNanoseconds())
+    let certificates = try TLSCertificates(
+      configuration.tls, role: .server, clock: group.first.clock, listener: configuration.onCertificates)
     self.certificates = certificates
-    onCertificates = configuration.onCertificates
     let shares = group.loops.map { loop in
       ServerShare(loop: loop, certificates: certificates, acceptor: acceptor, configuration, shares: group.loops.count)
     }
@@ -77,8 +75,7 @@ public final class Server: Sendable {
     listener = bound.listener
     port = bound.port
     first.directory.add(self)
-    let interval = configuration.certificateInterval
-    first.execute { [weak self] in self?.watchCertificates(every: interval) }
+    certificates.watch(on: first, every: configuration.certificateInterval)
   }
 
   deinit { first.directory.removeServer(identifier) }
@@ -98,22 +95,7 @@ public final class Server: Sendable {
 
   /// Reads the files of the certificates again, changed or not. Connections that come from now on get the new ones; those that
   /// stand, and their calls, go on. When the files cannot be used the old certificates go on.
-  public func reloadCertificates() {
-    do throws(TransportError) {
-      try certificates.reload(at: first.clock.monotonicNanoseconds())
-      onCertificates(nil)
-    } catch {
-      onCertificates(error)
-    }
-  }
-
-  private func watchCertificates(every interval: Duration) {
-    _ = first.schedule(afterNanoseconds: interval.wholeNanoseconds) { [weak self] in
-      guard let self else { return }
-      if certificates.isDue(at: first.clock.monotonicNanoseconds()) { reloadCertificates() }
-      watchCertificates(every: interval)
-    }
-  }
+  public func reloadCertificates() { certificates.reload() }
 
   /// Takes no more connections, tells clients to go elsewhere, waits for running calls to end, at most so long, then closes
   /// what is left.

@@ -8,7 +8,7 @@ import Synchronization
 /// Unchecked Sendable: `connections` is touched on the loop only; the count is atomic.
 final class ServerShare: @unchecked Sendable {
   let loop: EventLoop
-  private let certificates: ServerCertificates
+  private let certificates: TLSCertificates
   private let acceptor: any StreamAcceptor
   private let limits: HTTP2Limits
   private let connectionLimits: ConnectionLimits
@@ -24,7 +24,7 @@ final class ServerShare: @unchecked Sendable {
   private var past = ConnectionStatistics()
 
   init(
-    loop: EventLoop, certificates: ServerCertificates, acceptor: any StreamAcceptor,
+    loop: EventLoop, certificates: TLSCertificates, acceptor: any StreamAcceptor,
     _ configuration: Server.Configuration,
     shares: Int
   ) {

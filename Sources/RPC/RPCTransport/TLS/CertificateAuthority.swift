@@ -45,18 +45,32 @@ public struct CertificateAuthority: Sendable {
   /// A new authority, valid for so many days from now.
   public init(name: String, days: Int, clock: some Clock, random: some RandomSource) throws(TransportError) {
     let subject = Subject(commonName: name, organizationalUnit: "authority")
-    identity = try CertificateAuthority.issue(subject, days: days, clock: clock, random: random, authority: nil)
+    identity = try CertificateAuthority.issue(
+      subject, isAuthority: true, days: days, clock: clock, random: random, authority: nil)
+  }
+
+  /// An authority below this one, valid for so many days from now. Whoever trusts this one trusts what it issues, if its
+  /// certificate is sent along.
+  public func subordinate(
+    name: String, days: Int, clock: some Clock, random: some RandomSource
+  ) throws(TransportError) -> CertificateAuthority {
+    let subject = Subject(commonName: name, organizationalUnit: "authority")
+    return CertificateAuthority(
+      identity: try CertificateAuthority.issue(
+        subject, isAuthority: true, days: days, clock: clock, random: random, authority: identity))
   }
 
   /// A certificate for a server or client, valid for so many days from now.
   public func issue(
     _ subject: Subject, days: Int, clock: some Clock, random: some RandomSource
   ) throws(TransportError) -> Identity {
-    try CertificateAuthority.issue(subject, days: days, clock: clock, random: random, authority: identity)
+    try CertificateAuthority.issue(
+      subject, isAuthority: false, days: days, clock: clock, random: random, authority: identity)
   }
 
   private static func issue(
-    _ subject: Subject, days: Int, clock: some Clock, random: some RandomSource, authority: Identity?
+    _ subject: Subject, isAuthority: Bool, days: Int, clock: some Clock, random: some RandomSource,
+    authority: Identity?
   ) throws(TransportError) -> Identity {
     guard let certificate = X509_new(), let key = mainstay_p256_key() else { throw failure("make a key") }
     defer {
@@ -80,7 +94,7 @@ public struct CertificateAuthority: Sendable {
       }
     }
     X509_set_issuer_name(certificate, issuer.map { X509_get_subject_name($0.certificate) } ?? name)
-    try addExtensions(certificate, subject: subject, issuer: issuer?.certificate)
+    try addExtensions(certificate, subject: subject, isAuthority: isAuthority, issuer: issuer?.certificate)
     guard X509_sign(certificate, issuer?.key ?? key, EVP_sha256()) > 0 else { throw failure("sign a certificate") }
     return Identity(
       certificatePEM: try pem("certificate") { PEM_write_bio_X509($0, certificate) },
@@ -88,10 +102,10 @@ public struct CertificateAuthority: Sendable {
   }
 
   private static func addExtensions(
-    _ certificate: OpaquePointer, subject: Subject, issuer: OpaquePointer?
+    _ certificate: OpaquePointer, subject: Subject, isAuthority: Bool, issuer: OpaquePointer?
   ) throws(TransportError) {
     var extensions: [(Int32, String)] = [(NID_subject_key_identifier, "hash")]
-    if issuer == nil {
+    if isAuthority {
       extensions += [(NID_basic_constraints, "critical,CA:TRUE"), (NID_key_usage, "critical,keyCertSign,cRLSign")]
     } else {
       extensions += [

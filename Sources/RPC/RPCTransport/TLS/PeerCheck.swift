@@ -10,11 +10,10 @@ struct PeerCheck {
 
   /// Why a certificate, once verified, is not accepted now; nil if it is.
   func refusal(of certificate: OpaquePointer, at now: Timestamp) -> String? {
-    var time = Int(now.seconds)
-    if X509_cmp_time(X509_get0_notAfter(certificate), &time) <= 0 { return "it has expired; renew it" }
-    if X509_cmp_time(X509_get0_notBefore(certificate), &time) >= 0 { return "it is not valid yet; look at the clocks" }
+    let time = Int(now.seconds)
+    if let reason = ended(certificate, at: time) { return reason }
     if let serverName, !isFor(serverName, certificate) { return "it is not for \(serverName)" }
-    return revocations?.current.refusal(of: certificate, at: time)
+    return revocations?.refusal(of: certificate, at: time)
   }
 
   private func isFor(_ name: String, _ certificate: OpaquePointer) -> Bool {

@@ -4,7 +4,7 @@ import Glibc
 /// OpenSSL's settings for many connections: TLS 1.3, ALPN "h2", verified peers.
 ///
 /// Unchecked Sendable: an SSL_CTX is set up here once and only read afterwards, which OpenSSL allows from any thread.
-public final class TLSContext: @unchecked Sendable {
+public final class TLSContext: TLSContextSource, @unchecked Sendable {
   /// Groups of the key exchange, the preferred one first.
   private static let groups = "X25519:P-256:P-384"
 
@@ -15,6 +15,9 @@ public final class TLSContext: @unchecked Sendable {
   let pointer: OpaquePointer
   let role: HTTP2Role
   let revocations: RevocationList?
+
+  /// Itself: files that change later change nothing.
+  public var current: TLSContext { self }
 
   /// Loads the files. Throws `badCertificate` with the path and what is wrong with it.
   public init(_ configuration: TLSConfiguration, role: HTTP2Role) throws(TransportError) {
