@@ -26,7 +26,7 @@ test: test-deps $(PYTHON) release ## Run all tests; the last line is "N passed, 
 	@scripts/fetch-interop.sh || echo "gRPC's own interop tests are not there: they are skipped."
 	@scripts/test.sh
 
-soak: test-deps release ## Run for long what draws its rounds (damage, kill -9, hostile peers, simulation, load); writes docs/evidence/soak.md
+soak: test-deps release ## Run for long what draws its rounds (damage, kill -9, lost power, hostile peers, simulation, load); writes docs/evidence/soak.md
 	@scripts/soak.sh
 
 bench: deps bench-deps $(PYTHON) release ## Measure side by side with gRPC C++ and nghttpd, a large import, and the delay of reports

@@ -247,7 +247,9 @@ let package = Package(
       name: "simulate", dependencies: ["RPCSimulation"], path: "Tests/Simulation/simulate", swiftSettings: strict),
     suite("SimulationTests", "Simulation/Suite", ["RPCSimulation"]),
     // Data
-    suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "Core"]),
+    // A disk that loses power, as a file system of SQLite
+    .target(name: "CCrashDisk", dependencies: ["CSQLite"], path: "Tests/CrashDisk"),
+    suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "CCrashDisk", "Core"]),
   ]
 )
 

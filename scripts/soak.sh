@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs the tests that draw their rounds at random for long, and writes docs/evidence/soak.md from what they printed.
-# soak.sh [PART...]: "fuzz" (damaged bytes and messages), "crash" (kill -9 during imports), "abuse" (hostile peers at scale),
+# soak.sh [PART...]: "fuzz" (damaged bytes and messages), "crash" (kill -9 during imports), "power" (a disk that loses power), "abuse" (hostile peers at scale),
 # "simulation" (calls over a network that a seed decides), "load" (memory under load must be flat); all without an argument.
 # Called by `make soak`, which builds the programs first. Exit code 0 only if all parts passed.
 #   MAINSTAY_FUZZ_ROUNDS, MAINSTAY_CRASH_ROUNDS   how many rounds; 300,000 and 200 without them
+#   MAINSTAY_POWER_ROUNDS, MAINSTAY_POWER_SEED    rounds of lost power, three losses each, and the first round's seed; 200
 #   MAINSTAY_CRASH_SEED                           the seed of the crash rounds; drawn without it
 #   MAINSTAY_ABUSE_SCALE                          how much more than in the tests hostile peers do; 50 without it
 #   MAINSTAY_SIMULATION_CALLS                     simulated calls; 1,000,000 without it
@@ -16,6 +17,7 @@ report=docs/evidence/soak.md
 partial=.build/soak.md
 export MAINSTAY_BIN="$PWD/.build/release"
 export MAINSTAY_FUZZ_ROUNDS="${MAINSTAY_FUZZ_ROUNDS:-300000}" MAINSTAY_CRASH_ROUNDS="${MAINSTAY_CRASH_ROUNDS:-200}"
+export MAINSTAY_POWER_ROUNDS="${MAINSTAY_POWER_ROUNDS:-200}"
 
 export MAINSTAY_ABUSE_SCALE="${MAINSTAY_ABUSE_SCALE:-50}"
 simulation_calls="${MAINSTAY_SIMULATION_CALLS:-1000000}" load_seconds="${MAINSTAY_LOAD_SECONDS:-600}"
@@ -43,6 +45,7 @@ describe() { # part: what it did
   local log=".build/soak-$1.log"
   case "$1" in
     abuse) echo "The hostile peers of the tests, $MAINSTAY_ABUSE_SCALE times as much of each." ;;
+    power) sed -n 's/^MAINSTAY_POWER_SEED=\([0-9]*\): /Seed \1: /p' "$log" | sed 's/$/, none lost, none twice, none half./' ;;
     simulation | load) tail -n 3 "$log" | sed 's/^/    /' ;;
     fuzz) echo "$MAINSTAY_FUZZ_ROUNDS rounds of invented damage to each decoder and to each side of a connection." ;;
     crash)
@@ -57,7 +60,7 @@ describe() { # part: what it did
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(fuzz crash abuse simulation load)
+[ ${#parts[@]} -gt 0 ] || parts=(fuzz crash power abuse simulation load)
 swift build --build-tests </dev/null || exit 1
 mkdir -p "$(dirname "$report")"
 commit=$(git describe --always --dirty --abbrev=12 --exclude '*')
@@ -75,12 +78,13 @@ for part in "${parts[@]}"; do
   case "$part" in
     fuzz) run_tests 'FuzzTests/' "$log" ;;
     crash) run_tests '\.CrashTests/' "$log" ;;
+    power) run_tests '\.PowerLossTests/' "$log" ;;
     abuse) run_tests '\.AbuseTests/' "$log" ;;
     simulation)
       swift build -c release --product simulate </dev/null && run_program "$log" "$MAINSTAY_BIN/simulate" "$simulation_calls"
       ;;
     load) run_program "$log" python3 Benchmarks/flat.py --seconds "$load_seconds" ;;
-    *) echo "soak.sh: no part \"$part\"; there are: fuzz, crash, abuse, simulation, load" >&2; exit 2 ;;
+    *) echo "soak.sh: no part \"$part\"; there are: fuzz, crash, power, abuse, simulation, load" >&2; exit 2 ;;
   esac
   status=$?
   case "$part" in

@@ -21,6 +21,9 @@ enum Layers {
     "RPCSimulation": ["Core", "RPCCore", "RPCTransport", "Logging"],
     "simulate": ["RPCSimulation"],
 
+    // Only for tests: a disk that loses power.
+    "CCrashDisk": ["CSQLite"],
+
     "RPCCore": ["Core", "Protobuf"],
     "RPCTransport": ["Core", "RPCCore", "COpenSSL", "CNghttp2", "CZlib", "Logging"],
     "RPCInProcess": ["Core", "RPCCore", "RPCTransport"],

@@ -65,8 +65,8 @@ private func counting(to limit: Int64) -> Statement {
 
   @Test func checkpointsUnderLoadLoseNothing() async throws {
     var limits = SQLiteLimits()
-    limits.busyCheckpointPages = 20
-    limits.idleCheckpointPages = 5
+    limits.finishedCheckpointPages = 20
+    limits.checkpointPages = 5
     let store = try await TestStore(limits: limits)
     try await withThrowingTaskGroup(of: Void.self) { group in
       for number in 0..<300 {

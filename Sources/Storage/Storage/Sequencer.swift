@@ -11,6 +11,8 @@ public final class Sequencer: Sendable {
   public static let maximumChunk = 4_096
   /// How long a lease holds after the last numbering.
   public static let leaseMicroseconds: Int64 = 5_000_000
+  /// A lease that would hold longer than this was taken by a clock that has been put back since: anybody may take it.
+  public static let longestLeaseMicroseconds: Int64 = 60_000_000
   /// Longest time without a look at the table, for commits of other replicas and those before a restart.
   public static let pollInterval = Duration.milliseconds(200)
   /// Wait after a commit for those that follow, so that under load one batch numbers many.
@@ -114,8 +116,12 @@ public final class Sequencer: Sendable {
         Statement(
           """
           UPDATE event_partition SET holder = ?, fencing_token = fencing_token + 1, expires_time = ?
-          WHERE partition = ? AND (expires_time <= ? OR holder = ?)
-          """, [.text(holder), .time(leaseEnd(from: now)), partition, .time(now), .text(holder)],
+          WHERE partition = ? AND (expires_time <= ? OR expires_time > ? OR holder = ?)
+          """,
+          [
+            .text(holder), .time(leaseEnd(from: now)), partition, .time(now),
+            .integer(now.microsecondsSinceEpoch + Sequencer.longestLeaseMicroseconds), .text(holder),
+          ],
           expect: .changes(1, orFail: Sequencer.lostLease))
       ]), lane: .interactive)
     let row = try await database.row(

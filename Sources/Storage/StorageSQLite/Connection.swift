@@ -9,6 +9,8 @@ final class Connection: @unchecked Sendable {
   /// What a connection may do.
   enum Role {
     case writer
+    /// Moves the WAL into the file.
+    case checkpointer
     case reader
   }
 
@@ -33,7 +35,8 @@ final class Connection: @unchecked Sendable {
     self.path = path
     self.role = role
     var opened: OpaquePointer?
-    let code = sqlite3_open_v2(path, &opened, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nil)
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+    let code = sqlite3_open_v2(path, &opened, flags, limits.fileSystem)
     guard code == SQLITE_OK, let opened else {
       let message = String(cString: opened.map { sqlite3_errmsg($0) } ?? sqlite3_errstr(code))
       sqlite3_close_v2(opened)
@@ -102,11 +105,14 @@ final class Connection: @unchecked Sendable {
     let cache = role == .writer ? limits.writerCacheKibibytes : limits.readerCacheKibibytes
     var settings = [
       // An I/O error under mmap is SIGBUS, which no caller could be told of.
-      "mmap_size = 0", "cache_size = -\(cache)", "temp_store = MEMORY", "foreign_keys = ON", "synchronous = FULL",
-      "cell_size_check = ON",
+      "mmap_size = 0", "cache_size = -\(cache)", "temp_store = MEMORY", "foreign_keys = ON",
+      "synchronous = \(limits.isUnsynced ? "OFF" : "FULL")", "cell_size_check = ON",
+      "journal_size_limit = \(limits.keptWALBytes)",
     ]
     if role == .reader { settings.append("query_only = ON") }
     if let pages = limits.databasePages { settings.append("max_page_count = \(pages)") }
+    // Only the writer, which knows whether it is safe, moves the WAL into the file as it is closed.
+    if role != .writer { keepWAL() }
     for setting in settings { try check(sqlite3_exec(handle, "PRAGMA " + setting, nil, nil, nil)) }
   }
 
@@ -121,6 +127,7 @@ final class Connection: @unchecked Sendable {
           if let context { Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue().walPages = Int(pages) }
           return SQLITE_OK
         }, context)
+    case .checkpointer: sqlite3_wal_autocheckpoint(handle, 0)
     case .reader:
       sqlite3_progress_handler(
         handle, Connection.stepsPerLook,
@@ -128,7 +135,7 @@ final class Connection: @unchecked Sendable {
           guard let context else { return 0 }
           let hooks = Unmanaged<Hooks>.fromOpaque(context).takeUnretainedValue()
           hooks.stepsLeft -= Int(Connection.stepsPerLook)
-          return hooks.stepsLeft < 0 || hooks.cancellation?.isSet == true ? 1 : 0
+          return hooks.stepsLeft < 0 || hooks.cancellation?.reason != nil ? 1 : 0
         }, context)
     }
   }

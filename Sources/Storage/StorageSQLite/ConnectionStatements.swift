@@ -50,7 +50,7 @@ extension Connection {
       if code == SQLITE_DONE { break }
       guard code == SQLITE_ROW else {
         guard code == SQLITE_INTERRUPT else { throw failure(code) }
-        if cancellation?.isSet == true { throw CancellationError() }
+        if let reason = cancellation?.reason { throw reason.error }
         throw StorageError.queryTooExpensive(steps: limits.steps)
       }
       count += 1

@@ -13,7 +13,11 @@ final class DatabaseFile: Sendable {
   init(path: String) throws {
     self.path = path
     let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    if mkdir(folder, 0o700) != 0, errno != EEXIST { throw DatabaseFile.cannot("create the folder \(folder)", path) }
+    if mkdir(folder, 0o700) == 0 {
+      try DatabaseFile.sync(folder: folder + "/..", path)
+    } else if errno != EEXIST {
+      throw DatabaseFile.cannot("create the folder \(folder)", path)
+    }
     let lock = open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard lock >= 0 else { throw DatabaseFile.cannot("write in the folder \(folder)", path) }
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
@@ -31,6 +35,19 @@ final class DatabaseFile: Sendable {
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw DatabaseFile.cannot("write the file", path) }
     Glibc.close(file)
+    // SQLite syncs what is in the file, and the folder for the names of its other files; nobody else does it for this one.
+    try DatabaseFile.sync(folder: folder, path)
+  }
+
+  /// Sees that names in a folder are on the disk.
+  private static func sync(folder: String, _ path: String) throws {
+    let descriptor = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
+    guard descriptor >= 0 else { throw DatabaseFile.cannot("open the folder \(folder)", path) }
+    defer { Glibc.close(descriptor) }
+    // EINVAL: a file system whose folders need none.
+    guard fsync(descriptor) == 0 || errno == EINVAL else {
+      throw DatabaseFile.cannot("sync the folder \(folder)", path)
+    }
   }
 
   deinit {

@@ -18,8 +18,24 @@ struct GroupCommit {
   struct Outcome {
     var results: [(batch: PendingBatch, result: Result<BatchReceipt, any Error>)] = []
     var transactions = 0
-    /// COMMIT failed on the disk: what it wrote is unknown, and so is what a later fsync would tell.
+    /// The disk failed: what was written is unknown, and so is what a later fsync would tell.
     var fatal: StorageError?
+    /// There was no room for some batch.
+    var isFull = false
+
+    /// What an error means for the writer.
+    mutating func note(_ error: any Error) {
+      switch error as? StorageError {
+      case .inputOutput: fatal = fatal ?? error as? StorageError
+      case .full: isFull = true
+      default: break
+      }
+    }
+
+    /// What had succeeded has not.
+    mutating func failAll(_ error: any Error) {
+      for index in results.indices where results[index].result.isSuccess { results[index].result = .failure(error) }
+    }
   }
 
   let connection: Connection
@@ -30,6 +46,7 @@ struct GroupCommit {
   func run(first: PendingBatch, next: () -> PendingBatch?) -> Outcome {
     var outcome = Outcome()
     do { try begin() } catch {
+      outcome.note(error)
       outcome.results.append((first, .failure(error)))
       return outcome
     }
@@ -38,10 +55,18 @@ struct GroupCommit {
     while let batch = pending {
       let result = Result { try write(batch) }
       outcome.results.append((batch, result))
-      if case .failure = result, connection.isOutsideTransaction {
-        // The error has ended the whole transaction: the batches before it are gone with it, so each runs again.
-        runAgainAlone(&outcome)
-        return outcome
+      if case .failure(let error) = result {
+        outcome.note(error)
+        if outcome.fatal != nil {
+          rollBack()
+          outcome.failAll(error)
+          return outcome
+        }
+        if connection.isOutsideTransaction {
+          // The error has ended the whole transaction: the batches before it are gone with it, so each runs again.
+          runAgainAlone(&outcome)
+          return outcome
+        }
       }
       let isFull = outcome.results.count >= limits.groupBatches || clock.monotonicNanoseconds() >= end
       pending = isFull ? nil : next()
@@ -86,17 +111,12 @@ struct GroupCommit {
       outcome.transactions += 1
     } catch {
       rollBack()
-      switch error as? StorageError {
-      case .constraintViolation where outcome.results.count > 1:
+      outcome.note(error)
+      if case .constraintViolation = error as? StorageError, outcome.results.count > 1 {
         // A deferred foreign key, checked only now: the batch that broke it fails when it runs alone.
         runAgainAlone(&outcome)
-      case .inputOutput(let path, let detail):
-        outcome.fatal = .inputOutput(path: path, detail: detail)
-        fallthrough
-      default:
-        for index in outcome.results.indices where outcome.results[index].result.isSuccess {
-          outcome.results[index].result = .failure(error)
-        }
+      } else {
+        outcome.failAll(error)
       }
     }
   }
@@ -109,18 +129,28 @@ struct GroupCommit {
         outcome.results[index].result = .failure(fatal)
         continue
       }
-      var alone = Outcome()
-      do {
-        try begin()
-        alone.results.append((batch, Result { try write(batch) }))
-        if !connection.isOutsideTransaction { commit(&alone) }
-        outcome.results[index].result = alone.results[0].result
-        outcome.transactions += alone.transactions
-        outcome.fatal = alone.fatal
-      } catch {
-        outcome.results[index].result = .failure(error)
-      }
+      let alone = runAlone(batch)
+      outcome.results[index].result = alone.results[0].result
+      outcome.transactions += alone.transactions
+      outcome.fatal = alone.fatal
+      outcome.isFull = outcome.isFull || alone.isFull
     }
+  }
+
+  /// One batch in a transaction of its own.
+  private func runAlone(_ batch: PendingBatch) -> Outcome {
+    var alone = Outcome()
+    do {
+      try begin()
+      let result = Result { try write(batch) }
+      alone.results.append((batch, result))
+      if case .failure(let error) = result { alone.note(error) }
+      if !connection.isOutsideTransaction { commit(&alone) }
+    } catch {
+      alone.note(error)
+      alone.results.append((batch, .failure(error)))
+    }
+    return alone
   }
 
   private func rollBack() {

@@ -15,7 +15,9 @@ public final class SQLiteDatabase: Database {
   private let writer: Writer
   private let pointReaders: PointReaders
   private let scanReaders: ScanReaders
-  private let scanThreads: [WorkerThread]
+  private let checkpointer = Checkpointer()
+  private let reserve: DiskReserve
+  private let otherThreads: [WorkerThread]
   private let writerThread: WorkerThread
 
   /// Opens or creates the file and its folder, and takes the lock that keeps other processes out.
@@ -27,11 +29,16 @@ public final class SQLiteDatabase: Database {
     file = try DatabaseFile(path: path)
     let connection = try Connection(path: path, role: .writer, limits: limits)
     try file.claim(connection)
+    let moving = try Connection(path: path, role: .checkpointer, limits: limits)
     let scanConnections = try (0..<limits.scanThreads).map { _ in
       try Connection(path: path, role: .reader, limits: limits)
     }
-    let writer = Writer(limits: limits, clock: clock, committedEvents: committedEvents)
-    let readers = ScanReaders(limits: limits) { writer.fail($0) }
+    let reserve = DiskReserve(path: path, bytes: limits.reservedBytes)
+    let (writer, readers) = (
+      Writer(limits: limits, clock: clock, committedEvents: committedEvents), ScanReaders(limits: limits)
+    )
+    let checkpointer = checkpointer
+    self.reserve = reserve
     self.writer = writer
     scanReaders = readers
     pointReaders = PointReaders(path: path, limits: limits)
@@ -40,15 +47,23 @@ public final class SQLiteDatabase: Database {
       for connection in scanConnections {
         threads.append(try WorkerThread(path: path) { readers.work(connection) })
       }
+      threads.append(
+        try WorkerThread(path: path) {
+          checkpointer.work(moving, onFailure: { writer.fail($0) }, onFull: { reserve.giveUp() })
+        })
       writerThread = try WorkerThread(path: path) {
-        writer.work(connection) { readers.requestCheckpoint() }
+        let room = WriterRoom(
+          connection: connection, limits: limits, reserve: reserve, checkpointer: checkpointer,
+          stopScans: { readers.stopRunning($0) })
+        writer.work(room)
       }
     } catch {
       _ = readers.beginClosing()
+      checkpointer.beginClosing()
       for thread in threads { thread.join() }
       throw error
     }
-    scanThreads = threads
+    otherThreads = threads
   }
 
   deinit { close() }
@@ -79,7 +94,8 @@ public final class SQLiteDatabase: Database {
   /// See `Database.close`. The writer's connection goes last: as it is closed SQLite moves the WAL into the file.
   public func close() {
     guard scanReaders.beginClosing() else { return }
-    for thread in scanThreads { thread.join() }
+    checkpointer.beginClosing()
+    for thread in otherThreads { thread.join() }
     pointReaders.close()
     writer.beginClosing()
     writerThread.join()

@@ -32,11 +32,14 @@ public struct SQLiteLimits: Sendable {
   public var readerCacheKibibytes = 8_192
   /// Largest text or blob, in bytes.
   public var valueBytes = 16 << 20
-  /// WAL pages from which a checkpoint is run beside the writer once no batch waits.
-  public var idleCheckpointPages = 1_000
-  /// WAL pages from which the writer itself runs a checkpoint between two groups, so that the WAL stays bounded under
-  /// load without a pause: 64 MiB.
-  public var busyCheckpointPages = 16_384
+  /// WAL pages that are written between two checkpoints; these run on a thread of their own, beside the writer.
+  public var checkpointPages = 1_000
+  /// WAL pages from which the writer, between two groups, finishes what a checkpoint beside it could not because more came
+  /// meanwhile, so that the WAL begins anew: 64 MiB.
+  public var finishedCheckpointPages = 16_384
+  /// Most WAL pages, one group of batches aside: 256 MiB. Only somebody who reads for long keeps the WAL from beginning anew
+  /// before that: running scans are then stopped, and writes are refused as overloaded until they have ended.
+  public var maximumWALPages = 65_536
   /// What is left of the WAL file after a checkpoint, in bytes.
   public var keptWALBytes = 64 << 20
   /// Milliseconds that a connection waits for another one's lock; within one process only recovery takes one.
@@ -44,6 +47,15 @@ public struct SQLiteLimits: Sendable {
   /// Size of the database in pages of 4,096 bytes at which writes are refused as if the disk were full; nil is
   /// SQLite's own limit.
   public var databasePages: Int?
+
+  /// Disk space that is held beside the database and given up when the disk is full, so that what was committed can be moved
+  /// into the file and the process can stop cleanly: 8 MiB. 0 holds none.
+  public var reservedBytes = 8 << 20
+
+  /// For tests: a file system known to SQLite by this name, in place of the system's.
+  package var fileSystem: String?
+  /// For tests: nothing is synced, to see that a test of syncing finds it.
+  package var isUnsynced = false
 
   /// The limits as documented.
   public init() {}

@@ -11,25 +11,20 @@ final class ScanReaders: Sendable {
 
   private enum Work: Sendable {
     case scan(Scan)
-    case checkpoint
     case end
   }
 
   private struct State: Sendable {
     var line = WaitingLine<Scan>()
     var lastNumber: UInt64 = 0
-    var wantsCheckpoint = false
+    var running: [UInt64: CancellationFlag] = [:]
     var isClosing = false
   }
 
   private let state = Monitor(State())
   private let limits: SQLiteLimits
-  private let onFailedCheckpoint: @Sendable (StorageError) -> Void
 
-  init(limits: SQLiteLimits, onFailedCheckpoint: @escaping @Sendable (StorageError) -> Void) {
-    self.limits = limits
-    self.onFailedCheckpoint = onFailedCheckpoint
-  }
+  init(limits: SQLiteLimits) { self.limits = limits }
 
   /// Waits for a thread and for the rows. A cancelled task leaves the line, or stops its query within some thousand
   /// steps.
@@ -60,10 +55,10 @@ final class ScanReaders: Sendable {
     }
   }
 
-  /// Asks for a checkpoint beside the writer; asking twice before it starts is asking once.
-  func requestCheckpoint() {
-    state.withLock { $0.wantsCheckpoint = true }
-    state.wakeAll()
+  /// Stops the scans that run, within some thousand steps.
+  func stopRunning(_ reason: CancellationFlag.Reason) {
+    let running = state.withLock { Array($0.running.values) }
+    for flag in running { flag.set(reason) }
   }
 
   /// Refuses further scans; the threads end when what waits is done. False if it was called before.
@@ -82,23 +77,21 @@ final class ScanReaders: Sendable {
     while true {
       switch state.wait(for: nextWork) {
       case .end: return
-      case .checkpoint:
-        do { try connection.checkpoint() } catch { onFailedCheckpoint(error) }
       case .scan(let scan):
         let result = Result {
           try connection.query(scan.statement, limits: queryLimits, cancellation: scan.cancellation)
         }
+        state.withLock { _ = $0.running.removeValue(forKey: scan.number) }
         scan.continuation.resume(with: result)
       }
     }
   }
 
   private func nextWork(_ state: inout State) -> Work? {
-    if state.wantsCheckpoint {
-      state.wantsCheckpoint = false
-      return .checkpoint
+    if let scan = state.line.popFirst() {
+      state.running[scan.number] = scan.cancellation
+      return .scan(scan)
     }
-    if let scan = state.line.popFirst() { return .scan(scan) }
     return state.isClosing ? .end : nil
   }
 }

@@ -10,14 +10,17 @@ public struct WriterStatistics: Hashable, Sendable {
   public var batches = 0
   /// Batches that failed and left nothing.
   public var failedBatches = 0
-  /// Checkpoints that the writer itself had to run.
+  /// Checkpoints that the writer itself had to finish.
   public var checkpoints = 0
+  /// Pages in the WAL.
+  public var walPages = 0
 }
 
 /// The one thread that writes. Batches wait in two bounded lines and are committed in groups; nothing waits for a group
 /// to fill: what has come while the last one was on its way to the disk forms the next.
 final class Writer: Sendable {
-  typealias Job = @Sendable (Connection) -> Void
+  /// Given the connection, or why it must not be used; returns what went wrong.
+  typealias Job = @Sendable (Result<Connection, StorageError>) -> (any Error)?
 
   private struct State: Sendable {
     var interactive = WaitingLine<PendingBatch>()
@@ -37,6 +40,9 @@ final class Writer: Sendable {
     case group(PendingBatch, WriteLane)
     case end
   }
+
+  /// Most jobs that wait between groups.
+  private static let maximumJobs = 64
 
   private let state = Monitor(State())
   private let limits: SQLiteLimits
@@ -86,7 +92,15 @@ final class Writer: Sendable {
       let refusal: StorageError? = state.withLock { state in
         if state.isClosing { return .closed }
         if state.failure != nil { return state.failure }
-        state.jobs.append { connection in continuation.resume(with: Result { try body(connection) }) }
+        guard state.jobs.count < Writer.maximumJobs else {
+          return .overloaded(queue: "work between writes", limit: Writer.maximumJobs)
+        }
+        state.jobs.append { connection in
+          let result = Result { try body(connection.get()) }
+          continuation.resume(with: result)
+          if case .failure(let error) = result { return error }
+          return nil
+        }
         return nil
       }
       if let refusal { continuation.resume(throwing: refusal) } else { state.wakeAll() }
@@ -135,24 +149,49 @@ final class Writer: Sendable {
 
   // MARK: On the writer's thread
 
-  /// The thread's whole life. `checkpoint` starts one beside the writer.
-  func work(_ connection: Connection, checkpoint: () -> Void) {
+  /// The thread's whole life.
+  func work(_ room: WriterRoom) {
+    var room = room
+    let connection = room.connection
     let group = GroupCommit(connection: connection, clock: clock, limits: limits)
     while true {
       switch state.wait(for: nextWork) {
       case .end:
-        if state.withLock({ $0.failure != nil }) { connection.keepWAL() }
+        if failure != nil { connection.keepWAL() }
         return
-      case .job(let job): job(connection)
-      case .group(let first, let lane):
-        if let failure = state.withLock({ $0.failure }) {
-          first.continuation.resume(throwing: failure)
-          continue
+      case .job(let job):
+        if case .inputOutput(let path, let detail) = job(failure.map { .failure($0) } ?? .success(connection))
+          as? StorageError
+        {
+          fail(.inputOutput(path: path, detail: detail))
         }
-        finish(group.run(first: first) { state.withLock { nextInGroup(lane, &$0) } })
+      case .group(let first, let lane): write(first, lane, group, &room)
       }
-      keepWALShort(connection, checkpoint)
+      if failure == nil {
+        do throws(StorageError) { try room.keepWALShort() } catch { fail(error) }
+      }
+      state.withLock { state in
+        state.statistics.checkpoints = room.checkpoints
+        state.statistics.walPages = connection.walPages
+      }
     }
+  }
+
+  private var failure: StorageError? { state.withLock { $0.failure } }
+
+  private func write(_ first: PendingBatch, _ lane: WriteLane, _ group: GroupCommit, _ room: inout WriterRoom) {
+    do throws(StorageError) {
+      var refusal = failure
+      if refusal == nil { refusal = try room.refusal() }
+      if let refusal { return first.continuation.resume(throwing: refusal) }
+    } catch {
+      fail(error)
+      return first.continuation.resume(throwing: error)
+    }
+    let outcome = group.run(first: first) { state.withLock { nextInGroup(lane, &$0) } }
+    finish(outcome)
+    guard outcome.isFull, outcome.fatal == nil else { return }
+    do throws(StorageError) { try room.giveUpReserve() } catch { fail(error) }
   }
 
   private func nextWork(_ state: inout State) -> Work? {
@@ -194,30 +233,4 @@ final class Writer: Sendable {
     if hasEvents { committedEvents.raise() }
     for (batch, result) in outcome.results { batch.continuation.resume(with: result) }
   }
-
-  /// Under load the writer runs the checkpoint, in one piece between two groups; with nobody waiting it is run beside
-  /// the writer, so that the next caller does not wait for it.
-  private func keepWALShort(_ connection: Connection, _ checkpoint: () -> Void) {
-    if connection.walPages >= limits.busyCheckpointPages {
-      do { try connection.checkpoint() } catch { fail(error) }
-      state.withLock { $0.statistics.checkpoints += 1 }
-    } else if connection.walPages >= limits.idleCheckpointPages, state.withLock({ $0.isIdle }) {
-      checkpoint()
-    }
-  }
-}
-
-extension Connection {
-  /// Moves what it can from the WAL into the file without keeping anybody waiting, and starts counting anew.
-  ///
-  /// Throws only what makes further writing unsafe: an fsync that failed is not made good by the next one.
-  func checkpoint() throws(StorageError) {
-    hooks.walPages = 0
-    let code = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
-    if code & 0xFF == SQLITE_IOERR { throw failure(code) }
-  }
-
-  /// Leaves the WAL as it is when the connection is closed: after a failed fsync only the next opening, which verifies
-  /// its checksums, can tell what of it is on the disk.
-  func keepWAL() { mainstay_sqlite_keep_wal(handle) }
 }
