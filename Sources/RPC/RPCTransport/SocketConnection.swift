@@ -177,6 +177,8 @@ final class SocketConnection: PollHandler {
         }
         if !isReady { becomeReady() }
         if !isLooking, http2.activeStreams > 0 { startLooking() }
+        // What is still in the socket epoll tells, so nothing is asked for that has not come.
+        if !tls.hasUnread { return }
       case .wantsRead: return
       case .wantsWrite: return watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
       case .ended: return close("connection closed by the peer")

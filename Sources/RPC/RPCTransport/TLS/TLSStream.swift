@@ -63,6 +63,9 @@ final class TLSStream {
     return outcome(SSL_read(pointer, buffer.baseAddress, Int32(buffer.count)))
   }
 
+  /// Whether bytes have come from the socket that `read` has not given yet.
+  var hasUnread: Bool { SSL_has_pending(pointer) == 1 }
+
   func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
     ERR_clear_error()
     return outcome(SSL_write(pointer, bytes.baseAddress, Int32(bytes.count)))
