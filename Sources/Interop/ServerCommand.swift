@@ -15,11 +15,13 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Private key, PEM.") var key: String
   @Option(help: "Authority of client certificates, PEM; without it clients need none.") var ca: String?
   @Option(help: "Event loops.") var loops = 1
+  @Option(help: "Microseconds that an idle loop looks for calls before it sleeps, while they come that fast; 0: never.")
+  var idlePoll = 100
 
   func run() async throws {
     let signals = try SignalWatch([SIGTERM, SIGINT])
     ProcessMemory.keepForMessages()
-    let group = try EventLoopGroup(count: loops)
+    let group = try EventLoopGroup(count: loops, idlePoll: .microseconds(idlePoll))
     signals.start(on: group.first)
     let tls = TLSConfiguration(
       authorityPath: ca ?? cert, certificateChainPath: cert, privateKeyPath: key,

@@ -78,4 +78,37 @@ struct TimeTests {
     try await loop.run { try await loop.sleep(for: .milliseconds(20)) }
     #expect(clock.monotonicNanoseconds() - before >= 20_000_000)
   }
+
+  @Test("An idle loop stays awake the longer the more its pauses are short, and sleeps at once after a long one")
+  func idlePolling() {
+    var polling = IdlePolling(limit: 80_000)
+    #expect(polling.window == 0)
+    let windows = (0..<5).map { _ in
+      polling.slept(80_000, until: 0)
+      return polling.window
+    }
+    #expect(windows == [10_000, 20_000, 40_000, 80_000, 80_000])
+    polling.slept(80_001, until: 0)
+    #expect(polling.window == 0)
+    var never = IdlePolling(limit: 0)
+    never.slept(0, until: 0)
+    #expect(never.window == 0)
+  }
+
+  @Test("A loop whose core somebody else wants sleeps at once, and does not look for work for a tenth of a second")
+  func idlePollingRetreats() {
+    var polling = IdlePolling(limit: 80_000)
+    for _ in 0..<4 { polling.slept(1_000, until: 0) }
+    let within = polling.goesOn(since: 0, lastLook: 30_000, at: 79_999)
+    let beyond = polling.goesOn(since: 0, lastLook: 79_999, at: 80_000)
+    #expect(within && !beyond)
+    #expect(polling.window == 80_000)
+    let interrupted = polling.goesOn(since: 100_000, lastLook: 100_000, at: 150_000)
+    #expect(!interrupted)
+    #expect(polling.window == 0)
+    polling.slept(1_000, until: 100_149_999)
+    #expect(polling.window == 0)
+    polling.slept(1_000, until: 100_150_000)
+    #expect(polling.window == 10_000)
+  }
 }

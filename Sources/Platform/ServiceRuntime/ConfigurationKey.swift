@@ -39,6 +39,9 @@ public struct ConfigurationKey: Sendable, Equatable {
       default: ""),
     ConfigurationKey("access", "checked, or public (tests only: no permission is checked)", default: "checked"),
     ConfigurationKey("event_loops", "threads that serve; 0 means one per core", default: "0"),
+    ConfigurationKey(
+      "idle_poll_microseconds", "how long an idle thread looks for calls before it sleeps, while they come that fast",
+      default: "100"),
     ConfigurationKey("log_level", "trace, debug, info, notice, warning, error or critical", default: "info"),
     ConfigurationKey("shutdown_grace_seconds", "how long running calls may take to end on SIGTERM", default: "10"),
   ]

@@ -75,6 +75,9 @@ public struct ServiceEnvironment: Sendable {
 
 /// The life of a service's process: configuration, start, readiness, SIGTERM, drain, end.
 public enum ServiceProcess {
+  /// Most of `idle_poll_microseconds`: who sleeps longer than this is woken soon enough.
+  private static let longestIdlePoll = 1_000
+
   /// Runs a program until SIGTERM or SIGINT; never returns. Exit code 0 after a clean stop, 1 when it cannot serve, 2 when the
   /// configuration or an argument is wrong; each with one line on standard error.
   public static func run(
@@ -201,7 +204,9 @@ public enum ServiceProcess {
     let clock = SystemClock()
     let logger = Logger(label: name) { _ in JSONLogHandler(service: name, level: level, clock: clock) }
     ProcessMemory.keepForMessages()
-    let group = try EventLoopGroup(count: loops == 0 ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : loops)
+    let poll = try configuration.integer("idle_poll_microseconds", in: 0...longestIdlePoll)
+    let group = try EventLoopGroup(
+      count: loops == 0 ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : loops, idlePoll: .microseconds(poll))
     return ServiceEnvironment(
       configuration: configuration, group: group, logger: logger, clock: clock, random: SystemRandom(), access: access)
   }

@@ -39,6 +39,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   private var jobs: [UnownedJob] = []
   private var runningJobs: [UnownedJob] = []
   private var timers = TimerQueue()
+  private var polling: IdlePolling
   var handlers: [ObjectIdentifier: PollHandler] = [:]
   var retired: [PollHandler] = []
   var dirty: [PollHandler] = []
@@ -51,8 +52,17 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Bytes of `scratch`: one TLS record's worth of output fits behind an unfinished one.
   static let scratchBytes = 65_536
 
-  /// A loop that runs on a thread of its own until `stop`. Throws if the system has no descriptors left.
-  public init(clock: some Clock = SystemClock(), random: some RandomSource = SystemRandom()) throws(TransportError) {
+  /// How long a loop that is not told otherwise looks for work before it sleeps, at most.
+  public static let defaultIdlePoll: Duration = .microseconds(100)
+
+  /// A loop that runs on a thread of its own until `stop`. It looks for work for at most `idlePoll` before it sleeps, and only
+  /// while its pauses are that short (decision 0011); a clock that is turned by hand cannot tell, so with one it always sleeps.
+  /// Throws if the system has no descriptors left.
+  public init(
+    clock: some Clock = SystemClock(), random: some RandomSource = SystemRandom(),
+    idlePoll: Duration = EventLoop.defaultIdlePoll
+  ) throws(TransportError) {
+    polling = IdlePolling(limit: clock is SystemClock ? idlePoll.wholeNanoseconds : 0)
     self.clock = clock
     self.random = random
     now = clock.monotonicNanoseconds()
@@ -177,7 +187,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     pthread_sigmask(SIG_BLOCK, &ignored, nil)
     var events = [epoll_event](repeating: epoll_event(), count: EventLoop.eventsPerPoll)
     while true {
-      let count = epoll_wait(pollDescriptor, &events, Int32(events.count), millisecondsToWait())
+      let count = waitForEvents(&events)
       now = clock.monotonicNanoseconds()
       for event in events.prefix(Int(max(0, count))) {
         if let pointer = event.data.ptr {
@@ -196,6 +206,28 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
       runJobs()
       retired.removeAll(keepingCapacity: true)
     }
+  }
+
+  private func waitForEvents(_ events: inout [epoll_event]) -> Int32 {
+    let timeout = millisecondsToWait()
+    guard timeout != 0, polling.limit > 0 else {
+      return epoll_wait(pollDescriptor, &events, Int32(events.count), timeout)
+    }
+    let start = clock.monotonicNanoseconds()
+    var look = start
+    while polling.window > 0 {
+      let count = epoll_wait(pollDescriptor, &events, Int32(events.count), 0)
+      if count != 0 { return count }
+      // Only time that nobody else wants is spent on looking.
+      sched_yield()
+      let now = clock.monotonicNanoseconds()
+      guard polling.goesOn(since: start, lastLook: look, at: now) else { break }
+      look = now
+    }
+    let count = epoll_wait(pollDescriptor, &events, Int32(events.count), timeout)
+    let end = clock.monotonicNanoseconds()
+    polling.slept(end - start, until: end)
+    return count
   }
 
   private func millisecondsToWait() -> Int32 {

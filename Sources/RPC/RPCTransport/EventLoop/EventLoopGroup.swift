@@ -10,14 +10,16 @@ public struct EventLoopGroup: Sendable {
   /// The loop for what belongs to no connection.
   public let first: EventLoop
 
-  /// Starts so many loops, at least one and at most `maximumLoops`.
-  public init(count: Int, clock: some Clock = SystemClock(), random: some RandomSource = SystemRandom())
-    throws(TransportError)
-  {
-    first = try EventLoop(clock: clock, random: random)
+  /// Starts so many loops, at least one and at most `maximumLoops`, each of which looks for work for at most `idlePoll` before
+  /// it sleeps.
+  public init(
+    count: Int, clock: some Clock = SystemClock(), random: some RandomSource = SystemRandom(),
+    idlePoll: Duration = EventLoop.defaultIdlePoll
+  ) throws(TransportError) {
+    first = try EventLoop(clock: clock, random: random, idlePoll: idlePoll)
     var loops = [first]
     while loops.count < min(count, EventLoopGroup.maximumLoops) {
-      loops.append(try EventLoop(clock: clock, random: random))
+      loops.append(try EventLoop(clock: clock, random: random, idlePoll: idlePoll))
     }
     self.loops = loops
   }
