@@ -81,6 +81,10 @@ let package = Package(
       ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", logging, yams]),
     layer("Events", "Platform/Events", ["Core", "Protobuf", "RPCCore", "API", "Storage", logging]),
 
+    layer("AuditProof", "Platform/AuditProof", ["Core", "COpenSSL"]),
+    layer(
+      "Audit", "Platform/Audit",
+      ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "AuditProof"]),
     layer("EventFollowing", "Platform/EventFollowing", ["Core", "RPCCore", "API"]),
     layer("UseCases", "Platform/UseCases", ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events"]),
     layer(
@@ -88,7 +92,10 @@ let package = Package(
       ["Core", "API", "RPCCore", "Storage", "UseCases", "EventFollowing", "PartnerDomain"]),
     layer(
       "ServiceStorage", "Platform/ServiceStorage",
-      ["Storage", "StorageSQLite", "ServiceRuntime", "UseCases", "EventFollowing", "ProductCopies", logging]),
+      [
+        "Core", "Storage", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing", "ProductCopies",
+        logging,
+      ]),
 
     // Customer service
     layer("CustomerDomain", "Customer/Domain", ["Core"]),
@@ -164,6 +171,11 @@ let package = Package(
     suite(
       "LoadTests", "Load",
       ["API", "Core", "MainstayTesting", "RPCCore", "RPCTransport", "ServiceRuntime", "mainstay-load", logging]),
+
+    suite("AuditProofTests", "AuditProof", ["AuditProof", "Core"]),
+    suite(
+      "AuditTests", "Audit",
+      ["Audit", "AuditProof", "API", "Core", "MainstayTesting", "RPCCore", "Storage", "StorageSQLite"]),
 
     // Suites of the customer service
     suite("CoreTests", "Core", ["Core"]),

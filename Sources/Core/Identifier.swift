@@ -126,6 +126,12 @@ public enum EventKind: IdentifierKind {
   public static var prefix: String { "evt" }
 }
 
+/// An entry of an audit log that no event tells of.
+public enum AuditEntryKind: IdentifierKind {
+  /// "aud"
+  public static var prefix: String { "aud" }
+}
+
 /// A partner.
 public enum PartnerIDKind: IdentifierKind {
   /// "prt"
@@ -157,3 +163,6 @@ public typealias AgentID = Identifier<AgentKind>
 public typealias ActivityID = Identifier<AgentActivityKind>
 /// Id of an event, evt_….
 public typealias EventID = Identifier<EventKind>
+
+/// Id of an entry of an audit log, aud_….
+public typealias AuditEntryID = Identifier<AuditEntryKind>

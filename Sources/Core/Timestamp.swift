@@ -8,6 +8,9 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     self.microsecondsSinceEpoch = microsecondsSinceEpoch
   }
 
+  /// Microseconds of the years 1 to 9999: what `iso8601` can write.
+  public static let writable: ClosedRange<Int64> = -62_135_596_800_000_000...253_402_300_799_999_999
+
   /// Order in time.
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.microsecondsSinceEpoch < right.microsecondsSinceEpoch

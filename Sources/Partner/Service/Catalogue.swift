@@ -89,6 +89,6 @@ struct Catalogue<Content: CatalogueMessage>: Sendable {
     return OutboxEvent(
       eventID: environment.identifier(of: EventID.self).description, aggregateID: id.description,
       aggregateVersion: version, type: type, effectiveTime: effective, recordedTime: recording.time,
-      actor: recording.actor, payload: payload)
+      actor: recording.actor, payload: payload, origin: recording.origin)
   }
 }

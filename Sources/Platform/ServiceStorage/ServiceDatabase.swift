@@ -35,8 +35,9 @@ extension ServiceProcess {
       let service = try await Service(
         database: database, clock: environment.clock, random: environment.random, replica: "mainstay-\(name)")
       var application = environment.application(service, on: database)
+      let auditing = try await environment.auditing(name, on: database, lease: service.foundation.lease)
       let beside = try beside(environment, service)
-      application.background += beside.loops
+      application.background += auditing.loops + beside.loops
       application.ready = beside.ready
       return application
     }

@@ -9,18 +9,23 @@ public struct Recording: Sendable {
   public let time: Timestamp
   /// Name of the caller.
   public let actor: String
+  /// Which call it came with.
+  public let origin: ChangeOrigin
 
-  /// A moment and a caller.
-  public init(time: Timestamp, actor: String) {
+  /// A moment, a caller and a call.
+  public init(time: Timestamp, actor: String, origin: ChangeOrigin = ChangeOrigin()) {
     self.time = time
     self.actor = actor
+    self.origin = origin
   }
 }
 
 extension UseCaseEnvironment {
   /// When, and by whom, what this call changes is recorded.
   public func recording(_ context: ServerContext) -> Recording {
-    Recording(time: clock.now(), actor: context.caller?.name ?? "unknown")
+    Recording(
+      time: clock.now(), actor: context.caller?.name ?? "unknown",
+      origin: ChangeOrigin(method: context.method.path, callingService: context.caller?.via ?? ""))
   }
 
   /// The event that something happened to an aggregate, which has this version since. `effective` is from when it is true; nil
@@ -32,6 +37,6 @@ extension UseCaseEnvironment {
     OutboxEvent(
       eventID: (id ?? identifier()).description, aggregateID: aggregateID, aggregateVersion: version,
       type: type(of: payload).fullName, effectiveTime: effective ?? recording.time, recordedTime: recording.time,
-      actor: recording.actor, payload: try payload.serialized())
+      actor: recording.actor, payload: try payload.serialized(), origin: recording.origin)
   }
 }

@@ -47,6 +47,9 @@ public struct ServiceFoundation: Sendable {
     sequencer = Sequencer(database: database, log: log, holder: replica, clock: clock)
   }
 
+  /// The right to number events, and to give audit leaves their places.
+  public var lease: PartitionLease { sequencer.lease }
+
   /// EventService.
   public var methodBindings: [MethodBinding] { EventServiceEndpoint(log: log).methodBindings }
 

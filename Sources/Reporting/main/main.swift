@@ -25,7 +25,10 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
     database: database, upstreams: upstreams, clock: environment.clock, rules: rules)
   let (sleep, onError) = (environment.sleep, environment.onLoopError)
   let background = service.background(sleep: sleep, onError: onError) { environment.onNotice(of: $0.rawValue)($1) }
-  var application = ServiceApplication(.methods(service.methodBindings), background: background) { database.close() }
+  let auditing = try await environment.auditing("reporting", on: database)
+  var application = ServiceApplication(
+    .methods(service.methodBindings), background: background + auditing.loops
+  ) { database.close() }
   application.ready = { try await service.ready(within: ServiceEnvironment.catchUpPatience, sleep: sleep) }
   return application
 }

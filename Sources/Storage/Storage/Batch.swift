@@ -1,4 +1,6 @@
-/// One atomic write: rows, events and the idempotency row are committed together or not at all.
+import Core
+
+/// One atomic write: rows, events, leaves of the audit log and the idempotency row are committed together or not at all.
 ///
 /// Everything is known before it starts; nothing is awaited inside. What was read to build it is guarded by
 /// preconditions (`Statement.Expectation`): on a conflict the caller reads again and decides anew.
@@ -12,6 +14,8 @@ public struct Batch: Sendable {
   public var statements: [Statement]
   /// What happened, for the outbox.
   public var events: [OutboxEvent]
+  /// Leaves of the audit log beside those of the events: changes that no event tells of, looks at sensitive data.
+  public var audit: [AuditLeaf] = []
   /// The answer to remember for a repeated request.
   public var idempotency: IdempotencyRecord?
 
@@ -26,10 +30,12 @@ public struct Batch: Sendable {
   /// second must fail because it is a repetition, not because of what the first one has changed.
   public var allStatements: [Statement] {
     var all: [Statement] = []
-    all.reserveCapacity(statements.count + events.count + 1)
+    all.reserveCapacity(
+      statements.count + events.count + 1 + AuditOutbox.maximumStatements(rows: events.count + audit.count))
     if let idempotency { all.append(idempotency.insertion) }
     all.append(contentsOf: statements)
     for event in events { all.append(event.insertion) }
+    all.append(contentsOf: AuditOutbox.insertions(events: events, leaves: audit))
     return all
   }
 

@@ -20,11 +20,14 @@ public struct OutboxEvent: Hashable, Sendable {
   public var actor: String
   /// The encoded message.
   public var payload: [UInt8]
+  /// Which call it came with, for the audit log; not kept with the event.
+  public var origin: ChangeOrigin
 
   /// An event.
   public init(
     eventID: String, partition: Int64 = 0, aggregateID: String, aggregateVersion: Int64, type: String,
-    effectiveTime: Timestamp, recordedTime: Timestamp, actor: String, payload: [UInt8]
+    effectiveTime: Timestamp, recordedTime: Timestamp, actor: String, payload: [UInt8],
+    origin: ChangeOrigin = ChangeOrigin()
   ) {
     self.eventID = eventID
     self.partition = partition
@@ -35,6 +38,7 @@ public struct OutboxEvent: Hashable, Sendable {
     self.recordedTime = recordedTime
     self.actor = actor
     self.payload = payload
+    self.origin = origin
   }
 
   /// Its row, without a position: the sequencer gives that. A version that is there means that somebody else was

@@ -9,10 +9,6 @@ import Synchronization
 public final class Sequencer: Sendable {
   /// Most events that one batch numbers; a larger chunk would keep interactive writes waiting.
   public static let maximumChunk = 4_096
-  /// How long a lease holds after the last numbering.
-  public static let leaseMicroseconds: Int64 = 5_000_000
-  /// A lease that would hold longer than this was taken by a clock that has been put back since: anybody may take it.
-  public static let longestLeaseMicroseconds: Int64 = 60_000_000
   /// Longest time without a look at the table, for commits of other replicas and those before a restart.
   public static let pollInterval = Duration.milliseconds(200)
   /// Wait after a commit for those that follow, so that under load one batch numbers many.
@@ -30,26 +26,19 @@ public final class Sequencer: Sendable {
     case heldByOther
   }
 
-  private struct State {
-    var fencingToken: Int64?
-    var lastSeenPosition: Int64 = 0
-  }
-
-  private static let lostLease = BatchConflict(.preconditionFailed, subject: "the sequencer's lease")
+  /// The right to number, to be shared with whoever works under it in this process.
+  public let lease: PartitionLease
 
   private let database: any Database
   private let log: EventLog
-  private let holder: String
-  private let clock: any Clock
-  private let state = Mutex(State())
+  private let lastSeenPosition = Mutex<Int64>(0)
 
   /// A sequencer for the partition of a log. `holder` is the replica's stable name: after a restart it takes its own
   /// lease back at once.
   public init(database: any Database, log: EventLog, holder: String, clock: any Clock) {
     self.database = database
     self.log = log
-    self.holder = holder
-    self.clock = clock
+    lease = PartitionLease(database: database, partition: log.partition, holder: holder, clock: clock)
   }
 
   /// Numbers events as they are committed, until the task is cancelled; then throws `CancellationError`. Other errors
@@ -88,58 +77,29 @@ public final class Sequencer: Sendable {
     noteProgress(to: try found.integer(0))
     guard try found.integer(1) > 0 else { return .idle }
     do {
-      let token = if let held = state.withLock({ $0.fencingToken }) { held } else { try await takeLease() }
-      let receipt = try await database.commit(numbering(token: token), lane: .interactive)
+      let receipt = try await database.commit(numbering(try await lease.precondition()), lane: .interactive)
       log.announce()
       return .numbered(receipt.changes[1])
-    } catch StorageError.conflict(Sequencer.lostLease) {
-      state.withLock { $0.fencingToken = nil }
+    } catch StorageError.conflict(PartitionLease.lost) {
+      lease.forget()
       return .heldByOther
     }
   }
 
   /// Another replica's numbering raises no signal here.
   private func noteProgress(to position: Int64) {
-    let isFurther = state.withLock { state in
-      defer { state.lastSeenPosition = position }
-      return position > state.lastSeenPosition
+    let isFurther = lastSeenPosition.withLock { last in
+      defer { last = position }
+      return position > last
     }
     if isFurther { log.announce() }
   }
 
-  /// The fencing token of a fresh lease; a conflict if another holder's has not lapsed.
-  private func takeLease() async throws -> Int64 {
-    let partition = SQLValue.integer(log.partition)
-    let now = clock.now()
-    try await database.commit(
-      Batch([
-        Statement(
-          """
-          UPDATE event_partition SET holder = ?, fencing_token = fencing_token + 1, expires_time = ?
-          WHERE partition = ? AND (expires_time <= ? OR expires_time > ? OR holder = ?)
-          """,
-          [
-            .text(holder), .time(leaseEnd(from: now)), partition, .time(now),
-            .integer(now.microsecondsSinceEpoch + Sequencer.longestLeaseMicroseconds), .text(holder),
-          ],
-          expect: .changes(1, orFail: Sequencer.lostLease))
-      ]), lane: .interactive)
-    let row = try await database.row(
-      Statement(
-        "SELECT fencing_token FROM event_partition WHERE partition = ? AND holder = ?", [partition, .text(holder)]))
-    guard let token = try row?.integer(0) else { throw StorageError.conflict(Sequencer.lostLease) }
-    state.withLock { $0.fencingToken = token }
-    return token
-  }
-
   /// One batch for a whole chunk: no statement per event.
-  private func numbering(token: Int64) -> Batch {
+  private func numbering(_ precondition: Statement) -> Batch {
     let partition = SQLValue.integer(log.partition)
     return Batch([
-      Statement(
-        "UPDATE event_partition SET expires_time = ? WHERE partition = ? AND holder = ? AND fencing_token = ?",
-        [.time(leaseEnd(from: clock.now())), partition, .text(holder), .integer(token)],
-        expect: .changes(1, orFail: Sequencer.lostLease)),
+      precondition,
       Statement(
         """
         UPDATE event SET position = numbered.position FROM (
@@ -159,10 +119,6 @@ public final class Sequencer: Sendable {
           SELECT max(position) FROM event WHERE partition = ? AND position IS NOT NULL)
         """, [partition, partition, partition]),
     ])
-  }
-
-  private func leaseEnd(from now: Timestamp) -> Timestamp {
-    Timestamp(microsecondsSinceEpoch: now.microsecondsSinceEpoch + Sequencer.leaseMicroseconds)
   }
 
   /// Until events are committed, at most the poll interval.

@@ -1,7 +1,9 @@
 /// The tables that every service's database has. Applied by the driver before the service's own.
 public enum StorageSchema {
-  /// Component "storage".
-  public static let migrations: [Migration] = [
+  /// Components "storage" and "audit".
+  public static let migrations: [Migration] = own + AuditSchema.migrations
+
+  private static let own: [Migration] = [
     Migration(
       component: "storage", version: 1, name: "outbox, sequencer and idempotency",
       statements: [

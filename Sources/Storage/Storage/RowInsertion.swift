@@ -1,5 +1,3 @@
-import Storage
-
 /// Inserts many rows of one table in few statements: 64 at a time, the rest in powers of two, so that seven prepared statements
 /// serve every count.
 public struct RowInsertion: Sendable {
