@@ -1,5 +1,6 @@
 import Core
 import Logging
+import MainstayTesting
 import RPCCore
 import RPCInProcess
 import Testing
@@ -167,6 +168,40 @@ struct BudgetTests {
       }
       #expect(greedy.status == nil)
     }
+  }
+
+  @Test("A server and a pool keep to the budget that they are given, and to no other")
+  func ownBudget() async throws {
+    let group = try EventLoopGroup(count: 1)
+    defer { group.stop() }
+    let identities = try TestIdentities()
+    let acceptor = GRPCAcceptor(router: Probe(loops: group).router, logger: Logger(label: "test"))
+    let context = try TLSContext(identities.client(), role: .client)
+    func call(_ server: ByteBudget, _ client: ByteBudget, bytes: Int) async throws -> RPCError? {
+      var configuration = Server.Configuration(host: "127.0.0.1", port: 0, tls: try identities.server())
+      configuration.budget = server
+      let server = try await Server(configuration, acceptor: acceptor, group: group)
+      var connections = ConnectionPool.Configuration()
+      connections.budget = client
+      let error = try await group.first.run { [connections] in
+        let pool = ConnectionPool(
+          [ConnectionTarget(host: "127.0.0.1", port: server.port)], loop: group.first, context: context,
+          configuration: connections)
+        defer { pool.close() }
+        let request = message([UInt8](repeating: 1, count: bytes))
+        return await status {
+          _ = try await ClientChannel(pool, loop: group.first).unary(Probe.echo, framed: request, .init())
+        }
+      }
+      await server.shutdown(grace: .zero)
+      return error
+    }
+    let (none, some) = (ByteBudget(limitBytes: 0), ByteBudget(limitBytes: 10_000_000))
+    #expect(try await call(some, some, bytes: 200_000) == nil)
+    #expect(try await call(none, none, bytes: 1_000) == nil)
+    #expect(try await call(none, some, bytes: 200_000)?.code == .resourceExhausted)
+    #expect(try await call(some, none, bytes: 200_000)?.code == .resourceExhausted)
+    #expect(some.usedBytes == 0)
   }
 
   private func message(_ content: [UInt8]) -> [UInt8] {

@@ -1,5 +1,4 @@
 import Core
-import Logging
 import RPCCore
 import RPCTransport
 import ServiceRuntime
@@ -12,13 +11,13 @@ final class GatewayAcceptor: StreamAcceptor {
   private let shares: [(loop: EventLoop, upstreams: UpstreamConnections)]
 
   init(
-    routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: any TLSContextSource, limits: HTTP2Limits,
-    logger: Logger
+    routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: any TLSContextSource,
+    connections: ConnectionPool.Configuration
   ) {
     self.routes = routes
     self.own = own
     shares = group.loops.map { loop in
-      (loop, UpstreamConnections(routes.upstreams, loop: loop, context: context, limits: limits, logger: logger))
+      (loop, UpstreamConnections(routes.upstreams, loop: loop, context: context, connections))
     }
   }
 
@@ -35,14 +34,11 @@ final class UpstreamConnections: @unchecked Sendable {
   private let pools: [String: ConnectionPool]
 
   init(
-    _ upstreams: [String: Routes.Upstream], loop: EventLoop, context: any TLSContextSource, limits: HTTP2Limits,
-    logger: Logger
+    _ upstreams: [String: Routes.Upstream], loop: EventLoop, context: any TLSContextSource,
+    _ connections: ConnectionPool.Configuration
   ) {
-    var configuration = ConnectionPool.Configuration()
+    var configuration = connections
     configuration.policy = .leastRequest
-    configuration.limits = limits
-    configuration.maximumBackoff = ServiceEnvironment.maximumBackoff
-    configuration.logger = logger
     pools = upstreams.mapValues {
       ConnectionPool($0.targets, loop: loop, context: context, configuration: configuration)
     }

@@ -23,8 +23,7 @@ public enum GatewayApplication {
           [], listed: routes.services, health: health, access: environment.access, group: environment.group)
         let own = GRPCAcceptor(router: router, logger: environment.logger)
         return GatewayAcceptor(
-          routes: routes, own: own, group: environment.group, context: context, limits: HTTP2Limits(),
-          logger: environment.logger)
+          routes: routes, own: own, group: environment.group, context: context, connections: environment.upstreamPool)
       })
   }
 }

@@ -26,7 +26,9 @@ public struct ConfigurationKey: Sendable, Equatable {
   private static func folded(_ name: String) -> String { name.map { $0 == "." ? "_" : String($0) }.joined() }
 
   /// What every service has.
-  public static let common: [ConfigurationKey] = [
+  public static let common = general + ServiceLimits.keys
+
+  private static let general = [
     ConfigurationKey("listen", "HOST:PORT to serve on"),
     ConfigurationKey("tls.certificate", "own certificate chain, PEM"),
     ConfigurationKey("tls.private_key", "own private key, PEM, mode 0600"),

@@ -47,12 +47,14 @@ public struct ServiceEnvironment: Sendable {
   public let random: SystemRandom
   /// Whether permissions are checked.
   public let access: AccessMode
+  /// What it grants its peers.
+  public let limits: ServiceLimits
   let clientCertificates = ClientCertificates()
 
   /// An environment, as `ServiceProcess` makes it.
   public init(
     configuration: Configuration, group: EventLoopGroup, logger: Logger, clock: SystemClock, random: SystemRandom,
-    access: AccessMode
+    access: AccessMode, limits: ServiceLimits = ServiceLimits()
   ) {
     self.configuration = configuration
     self.group = group
@@ -60,6 +62,7 @@ public struct ServiceEnvironment: Sendable {
     self.clock = clock
     self.random = random
     self.access = access
+    self.limits = limits
   }
 
   /// Own certificates.
@@ -94,7 +97,7 @@ public enum ServiceProcess {
       if Configuration.request(arguments) == .check {
         _ = try (environment.tls(), configuration.address("listen"))
         if !configuration.text("operators.listen").isEmpty { _ = try configuration.address("operators.listen") }
-        end(0, "the configuration is valid", to: STDOUT_FILENO)
+        end(0, "the configuration is valid; its limits are\n\(limits(configuration))", to: STDOUT_FILENO)
       }
       signals.start(on: environment.group.first)
       try await environment.group.first.run { try await serve(name, environment, signals, start) }
@@ -118,7 +121,11 @@ public enum ServiceProcess {
     defer { application.close() }
     if environment.access == .public { logger.warning("access is public: no permission is checked") }
     let (acceptor, health) = try makeAcceptor(application, environment)
-    var listening = Server.Configuration(host: address.host, port: address.port, tls: tls)
+    let limits = environment.limits
+    var listening = Server.Configuration(
+      host: address.host, port: address.port, tls: tls, limits: limits.http2, connectionLimits: limits.server,
+      maximumConnections: limits.maximumConnections)
+    listening.budget = limits.budget
     listening.onCertificates = { logger.certificatesRead($0, for: "callers") }
     let server = try await Server(listening, acceptor: acceptor, group: environment.group)
     let operators = try await startOperators(environment, health)
@@ -174,7 +181,7 @@ public enum ServiceProcess {
       let health = HealthRegistry(services: services)
       let router = try InfrastructureServices.router(
         methods, health: health, access: environment.access, group: environment.group)
-      return (GRPCAcceptor(router: router, logger: environment.logger), health)
+      return (GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger), health)
     }
   }
 
@@ -201,6 +208,7 @@ public enum ServiceProcess {
     let level = try configuration.choice("log_level", Logger.Level.self)
     let loops = try configuration.integer("event_loops", in: 0...EventLoopGroup.maximumLoops)
     let access = try configuration.choice("access", AccessMode.self)
+    let limits = try ServiceLimits(configuration)
     let clock = SystemClock()
     let logger = Logger(label: name) { _ in JSONLogHandler(service: name, level: level, clock: clock) }
     ProcessMemory.keepForMessages()
@@ -208,7 +216,8 @@ public enum ServiceProcess {
     let group = try EventLoopGroup(
       count: loops == 0 ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : loops, idlePoll: .microseconds(poll))
     return ServiceEnvironment(
-      configuration: configuration, group: group, logger: logger, clock: clock, random: SystemRandom(), access: access)
+      configuration: configuration, group: group, logger: logger, clock: clock, random: SystemRandom(), access: access,
+      limits: limits)
   }
 
   private static func help(_ name: String, _ keys: [ConfigurationKey]) -> String {
@@ -222,6 +231,11 @@ public enum ServiceProcess {
       lines.append("  \(key.flag)\(String(repeating: " ", count: max(1, 28 - key.flag.count)))\(key.summary)\(value)")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// What the settings of limits are, one to a line.
+  private static func limits(_ configuration: Configuration) -> String {
+    ServiceLimits.keys.map { "  \($0.name): \(configuration.text($0.name))" }.joined(separator: "\n")
   }
 
   private static func end(_ code: Int32, _ line: String, to descriptor: Int32 = STDERR_FILENO) -> Never {

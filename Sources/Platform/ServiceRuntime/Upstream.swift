@@ -20,12 +20,20 @@ extension ServiceEnvironment {
     let key = "upstreams.\(name)"
     guard !configuration.text(key).isEmpty else { return nil }
     let targets = try configuration.addresses(key).map { ConnectionTarget(host: $0.host, port: $0.port) }
+    return ClientChannel(
+      ConnectionPool(targets, loop: group.first, context: try upstreamCertificates(), configuration: upstreamPool),
+      loop: group.first)
+  }
+
+  /// How connections to other services behave.
+  public var upstreamPool: ConnectionPool.Configuration {
     var pool = ConnectionPool.Configuration()
     pool.maximumBackoff = ServiceEnvironment.maximumBackoff
     pool.logger = logger
-    return ClientChannel(
-      ConnectionPool(targets, loop: group.first, context: try upstreamCertificates(), configuration: pool),
-      loop: group.first)
+    pool.limits = limits.http2
+    pool.connectionLimits = limits.upstream
+    pool.budget = limits.budget
+    return pool
   }
 
   /// The own certificates for connections to other services: one for all of them, read again as the server's are.

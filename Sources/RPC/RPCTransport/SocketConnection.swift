@@ -40,6 +40,7 @@ final class SocketConnection: PollHandler {
   private let tls: TLSStream
   private let role: HTTP2Role
   private let limits: HTTP2Limits
+  private let budget: ByteBudget
   private var owner: (any SocketConnectionOwner)?
   private var phase: Phase
   private var life: ConnectionLife
@@ -56,7 +57,7 @@ final class SocketConnection: PollHandler {
   /// Takes over a socket that is connected, or still connecting.
   init?(
     loop: EventLoop, descriptor: Int32, address: String, context: TLSContext, serverName: String?, limits: HTTP2Limits,
-    life lifeLimits: ConnectionLimits? = nil, session: TLSSession? = nil, isConnecting: Bool,
+    budget: ByteBudget, life lifeLimits: ConnectionLimits? = nil, session: TLSSession? = nil, isConnecting: Bool,
     owner: any SocketConnectionOwner
   ) {
     guard
@@ -67,6 +68,7 @@ final class SocketConnection: PollHandler {
     self.address = address
     self.tls = tls
     self.limits = limits
+    self.budget = budget
     self.owner = owner
     role = context.role
     life = ConnectionLife(
@@ -146,7 +148,7 @@ final class SocketConnection: PollHandler {
       return close("the server does not speak HTTP/2: it did not choose \"h2\"")
     }
     if let refusal = tls.peerRefusal(at: loop.clock.now()) { return close(refusal) }
-    guard let http2 = HTTP2Connection(role: role, limits: limits) else { return close("out of memory") }
+    guard let http2 = HTTP2Connection(role: role, limits: limits, budget: budget) else { return close("out of memory") }
     self.http2 = http2
     http2.delegate = self
     http2.statistics.sessionsResumed = tls.isResumed ? 1 : 0

@@ -16,6 +16,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     public var policy = LoadBalancing.pickFirst
     /// Limits of each connection.
     public var limits = HTTP2Limits()
+    /// Bytes that its connections may hold, together with whatever else has this budget.
+    public var budget = ByteBudget.process
     /// How long each connection may live, be silent or make us wait.
     public var connectionLimits = ConnectionLimits.client
     /// Longest time between two attempts at one address, jitter apart.

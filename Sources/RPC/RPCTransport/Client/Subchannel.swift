@@ -75,7 +75,8 @@ final class Subchannel {
     }
     connection = SocketConnection(
       loop: loop, descriptor: descriptor, address: address.description, context: currentContext(),
-      serverName: target.serverName, limits: configuration.limits, life: configuration.connectionLimits,
+      serverName: target.serverName, limits: configuration.limits, budget: configuration.budget,
+      life: configuration.connectionLimits,
       session: session, isConnecting: true, owner: self)
     guard let connection else {
       close(descriptor)

@@ -23,6 +23,8 @@ public final class Server: Sendable {
     public var limits: HTTP2Limits
     /// How long its connections may live, be silent or make us wait.
     public var connectionLimits: ConnectionLimits
+    /// Bytes that its connections may hold, together with whatever else has this budget.
+    public var budget = ByteBudget.process
     /// Connections at once; more are closed as they come.
     public var maximumConnections: Int
     /// Handshakes that may go on at once; beyond it the oldest is dropped for each new one.
@@ -32,10 +34,14 @@ public final class Server: Sendable {
     /// Told when certificates were read again: nil, or why the old ones go on.
     public var onCertificates: TLSCertificates.Listener = { _ in }
 
+    /// Connections at once, unless others are wanted.
+    public static let standardMaximumConnections = 20_000
+
     /// How a server listens.
     public init(
       host: String, port: Int, tls: TLSConfiguration, limits: HTTP2Limits = .init(),
-      connectionLimits: ConnectionLimits = .server, maximumConnections: Int = 20_000
+      connectionLimits: ConnectionLimits = .server,
+      maximumConnections: Int = Configuration.standardMaximumConnections
     ) {
       self.host = host
       self.port = port

@@ -11,6 +11,7 @@ final class ServerShare: @unchecked Sendable {
   private let certificates: TLSCertificates
   private let acceptor: any StreamAcceptor
   private let limits: HTTP2Limits
+  private let budget: ByteBudget
   private let connectionLimits: ConnectionLimits
   private var isDraining = false
   private let count = Atomic<Int>(0)
@@ -33,6 +34,7 @@ final class ServerShare: @unchecked Sendable {
     self.certificates = certificates
     self.acceptor = acceptor
     limits = configuration.limits
+    budget = configuration.budget
     connectionLimits = configuration.connectionLimits
   }
 
@@ -59,7 +61,7 @@ final class ServerShare: @unchecked Sendable {
       ? nil
       : SocketConnection(
         loop: loop, descriptor: descriptor, address: address, context: certificates.current, serverName: nil,
-        limits: limits,
+        limits: limits, budget: budget,
         life: connectionLimits, isConnecting: false, owner: self)
     if let connection {
       connections[ObjectIdentifier(connection)] = connection
