@@ -28,6 +28,8 @@ final class ForwardedCall: @unchecked Sendable {
   /// For figures: what is called, since when (0 when it is counted already), and what the service said in its first headers.
   private var method: MethodDescriptor?
   private var began: UInt64 = 0
+  /// The attempt at the service that runs: whose figures it goes into, and since when.
+  private var attempt: (figures: CallMetrics, began: UInt64)?
   private var status = StatusCode.unknown
   private var sentBytes = 0
   private var receivedBytes = 0
@@ -79,12 +81,12 @@ final class ForwardedCall: @unchecked Sendable {
     guard let pool = upstreams.pool(to: upstream) else {
       return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
     }
-    if let connection = pool.current, open(headers, on: connection) { return }
+    if let connection = pool.current, open(headers, on: connection, of: pool) { return }
     loop.spawn { [self] in
       do throws(RPCError) {
         // A connection may close before the call gets to it: nothing was sent then, so it may take the next one.
         for _ in 0..<ForwardedCall.maximumConnectionsTried where !isOver {
-          if open(headers, on: try await pool.connect(waitForReady: false)) { return }
+          if open(headers, on: try await pool.connect(waitForReady: false), of: pool) { return }
         }
         end(RPCError(.unavailable, "the \(upstream.name) service takes no more calls on its connections; try again"))
       } catch {
@@ -94,9 +96,11 @@ final class ForwardedCall: @unchecked Sendable {
     }
   }
 
-  private func open(_ headers: HeaderBlock, on connection: HTTP2Connection) -> Bool {
+  private func open(_ headers: HeaderBlock, on connection: HTTP2Connection, of pool: ConnectionPool) -> Bool {
     guard let server = connection.open(headers.withTimeout(remaining), handler: ServerSide(self)) else { return false }
     self.server = server
+    pool.attempts.began(method)
+    attempt = (pool.attempts, loop.clock.monotonicNanoseconds())
     for chunk in early { server.write(chunk) }
     early = []
     if hasClientEnded { server.finish() }
@@ -145,10 +149,14 @@ final class ForwardedCall: @unchecked Sendable {
 
   private func complete(_ code: StatusCode) {
     guard began > 0 else { return }
+    let now = loop.clock.monotonicNanoseconds()
     loop.metrics.ended(
-      method, code, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
-      receivedBytes: receivedBytes)
+      method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
     began = 0
+    // What came from the client went to the service.
+    attempt?.figures.ended(
+      method, code, nanoseconds: now &- (attempt?.began ?? now), sentBytes: receivedBytes, receivedBytes: sentBytes)
+    attempt = nil
   }
 
   private func giveClientCredit() {

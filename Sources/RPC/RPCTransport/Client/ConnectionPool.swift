@@ -47,6 +47,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   let identifier = nextChannelIdentifier()
   /// ":authority" of the calls: that of the first target.
   public let authority: String
+  /// Figures of the attempts at calls that whoever uses the pool without a channel makes on its connections.
+  public let attempts = CallMetrics()
   private let loop: EventLoop
   private let certificates: any TLSContextSource
   private let configuration: Configuration

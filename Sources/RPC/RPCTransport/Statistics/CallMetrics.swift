@@ -120,7 +120,10 @@ extension EventLoopGroup {
   public func clientMetrics() async throws -> [TargetFigures] {
     var targets: [String: [MethodFigures]] = [:]
     for loop in loops {
-      let own = try await loop.run { loop.directory.channels.map { ($0.authority, $0.metrics.figures) } }
+      let own = try await loop.run {
+        loop.directory.channels.map { ($0.authority, $0.metrics.figures) }
+          + loop.directory.pools.map { ($0.authority, $0.attempts.figures) }
+      }
       for (target, figures) in own { targets[target, default: []] += figures }
     }
     return targets.sorted { $0.key < $1.key }.map { TargetFigures(target: $0.key, methods: $0.value.byMethod) }
