@@ -86,7 +86,8 @@ let package = Package(
       "Audit", "Platform/Audit",
       ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "AuditProof"]),
     layer("EventFollowing", "Platform/EventFollowing", ["Core", "RPCCore", "API"]),
-    layer("UseCases", "Platform/UseCases", ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events"]),
+    layer("Jobs", "Platform/Jobs", ["Core", "Storage"]),
+    layer("UseCases", "Platform/UseCases", ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "Jobs"]),
     layer(
       "ProductCopies", "Platform/ProductCopies",
       ["Core", "API", "RPCCore", "Storage", "UseCases", "EventFollowing", "PartnerDomain"]),
@@ -101,7 +102,7 @@ let package = Package(
     layer("CustomerDomain", "Customer/Domain", ["Core"]),
     layer(
       "CustomerService", "Customer/Service",
-      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies"]),
+      ["Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "Jobs", "UseCases", "ProductCopies"]),
     program(
       "mainstay-customer", "Customer/main", ["CustomerService", "ServiceRuntime", "ServiceStorage"]),
 
@@ -110,8 +111,8 @@ let package = Package(
     layer(
       "ReportingService", "Reporting/Service",
       [
-        "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "ProductCopies",
-        "UseCases",
+        "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "Jobs",
+        "ProductCopies", "UseCases",
       ]),
     program(
       "mainstay-reporting", "Reporting/main",
@@ -121,14 +122,14 @@ let package = Package(
     layer("PartnerDomain", "Partner/Domain", ["Core"]),
     layer(
       "PartnerService", "Partner/Service",
-      ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"]),
+      ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "Jobs", "UseCases"]),
     program("mainstay-partner", "Partner/main", ["PartnerService", "ServiceRuntime", "ServiceStorage"]),
 
     // Agent service
     layer("AgentDomain", "Agent/Domain", ["Core"]),
     layer(
       "AgentService", "Agent/Service",
-      ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies"]),
+      ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "Jobs", "UseCases", "ProductCopies"]),
     program("mainstay-agent", "Agent/main", ["AgentService", "ServiceRuntime", "ServiceStorage"]),
 
     // Gateway
@@ -183,7 +184,7 @@ let package = Package(
     suite(
       "CustomerServiceTests", "Customer/Service",
       [
-        "CustomerService", "Events", "MainstayTesting", "API", "Core", "ProductCopies", "Protobuf", "RPCCore",
+        "CustomerService", "Events", "Jobs", "MainstayTesting", "API", "Core", "ProductCopies", "Protobuf", "RPCCore",
         "Storage", "StorageSQLite",
       ]),
     // Suites of the reporting service
@@ -258,6 +259,7 @@ let package = Package(
     .executableTarget(
       name: "simulate", dependencies: ["RPCSimulation"], path: "Tests/Simulation/simulate", swiftSettings: strict),
     suite("SimulationTests", "Simulation/Suite", ["RPCSimulation"]),
+    suite("JobsTests", "Jobs", ["Jobs", "Core", "MainstayTesting", "Storage", "StorageSQLite"]),
     // Data
     // A disk that loses power, as a file system of SQLite
     .target(name: "CCrashDisk", dependencies: ["CSQLite"], path: "Tests/CrashDisk"),

@@ -35,7 +35,9 @@ enum Layers {
 
     "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
     "Events": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Logging"],
-    "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events"],
+    // Long work as rows. Knows no wire: UseCases has the endpoint.
+    "Jobs": ["Core", "Storage"],
+    "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "Jobs"],
     // A program's start: its database, and what it follows.
     "ServiceStorage": [
       "Core", "Storage", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing", "ProductCopies",
@@ -51,21 +53,24 @@ enum Layers {
 
     "CustomerDomain": ["Core"],
     "CustomerService": [
-      "Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies",
+      "Core", "CustomerDomain", "Protobuf", "RPCCore", "API", "Storage", "Jobs", "UseCases", "ProductCopies",
     ],
     "mainstay-customer": ["CustomerService", "ServiceRuntime", "ServiceStorage"],
     "PartnerDomain": ["Core"],
-    "PartnerService": ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases"],
+    "PartnerService": ["Core", "PartnerDomain", "Protobuf", "RPCCore", "API", "Storage", "Jobs", "UseCases"],
     "mainstay-partner": ["PartnerService", "ServiceRuntime", "ServiceStorage"],
 
     "ReportingDomain": ["Core"],
     "ReportingService": [
-      "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "ProductCopies", "UseCases",
+      "Core", "ReportingDomain", "Protobuf", "RPCCore", "API", "Storage", "EventFollowing", "Jobs", "ProductCopies",
+      "UseCases",
     ],
     "mainstay-reporting": ["ReportingDomain", "ReportingService", "RPCCore", "ServiceRuntime", "ServiceStorage"],
 
     "AgentDomain": ["Core"],
-    "AgentService": ["Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "UseCases", "ProductCopies"],
+    "AgentService": [
+      "Core", "AgentDomain", "Protobuf", "RPCCore", "API", "Storage", "Jobs", "UseCases", "ProductCopies",
+    ],
     "mainstay-agent": ["AgentService", "ServiceRuntime", "ServiceStorage"],
 
     "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "Logging"],

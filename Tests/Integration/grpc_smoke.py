@@ -53,6 +53,7 @@ from mainstay.customer.v1 import party_pb2 as parties  # noqa: E402
 from mainstay.customer.v1 import policy_service_pb2 as policies  # noqa: E402
 from mainstay.partner.v1 import partner_service_pb2 as partners  # noqa: E402
 from mainstay.platform.v1 import events_pb2 as events  # noqa: E402
+from mainstay.platform.v1 import jobs_pb2 as jobs  # noqa: E402
 from mainstay.platform.v1 import product_copies_pb2 as copies  # noqa: E402
 from mainstay.platform.v1.money_pb2 import Money  # noqa: E402
 from mainstay.reporting.v1 import reporting_service_pb2 as reports  # noqa: E402
@@ -388,6 +389,41 @@ def list_product_copies(call, left):
 @smoke("platform.v1.ProductCopyService/GetProductCopy")
 def get_product_copy(call, left):
     return call(copies.GetProductCopyRequest(code=left.copy.code)).product.product_id.startswith("prd_")
+
+
+@smoke("platform.v1.JobService/ListJobKinds")
+def list_job_kinds(call, left):
+    return "housekeeping" in {kind.kind for kind in call(jobs.ListJobKindsRequest()).kinds}
+
+
+@smoke("platform.v1.JobService/StartJob")
+def start_job(call, left):
+    left.job = call(jobs.StartJobRequest(kind="housekeeping", request_id=str(uuid.uuid4())))
+    return left.job.state == jobs.JOB_STATE_WAITING
+
+
+@smoke("platform.v1.JobService/WatchJob")
+def watch_job(call, left):
+    return list(call(jobs.WatchJobRequest(job_id=left.job.job_id)))[-1].state == jobs.JOB_STATE_SUCCEEDED
+
+
+@smoke("platform.v1.JobService/GetJob")
+def get_job(call, left):
+    return call(jobs.GetJobRequest(job_id=left.job.job_id)).HasField("end_time")
+
+
+@smoke("platform.v1.JobService/ListJobs")
+def list_jobs(call, left):
+    return left.job.job_id in {job.job_id for job in call(jobs.ListJobsRequest(kind="housekeeping")).jobs}
+
+
+@smoke("platform.v1.JobService/CancelJob")
+def cancel_job(call, left):
+    try:
+        call(jobs.CancelJobRequest(job_id=left.job.job_id))
+    except grpc.RpcError as error:
+        return error.code() == grpc.StatusCode.FAILED_PRECONDITION
+    return False
 
 
 # The run

@@ -1,4 +1,5 @@
 import Core
+import Jobs
 import ProductCopies
 import RPCCore
 import Storage
@@ -8,9 +9,9 @@ import UseCases
 /// that is given to it.
 public struct AgentServiceApplication: DatabaseService, KeepsProductCopies {
   /// The service's tables.
-  public static var migrations: [Migration] { AgentSchema.migrations + ProductCopies.migrations }
+  public static var migrations: [Migration] { AgentSchema.migrations + ProductCopies.migrations + Jobs.migrations }
 
-  /// Events and housekeeping.
+  /// Events and jobs.
   public let foundation: ServiceFoundation
   /// What it knows of the products that its agents may offer.
   public let products: ProductCopies

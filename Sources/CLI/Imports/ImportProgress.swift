@@ -42,13 +42,7 @@ final class ImportProgress {
     let count = "\(grouped(rows)) rows  \(grouped(rate)) rows/s"
     guard let total, total > 0 else { return count }
     let share = min(1, Double(bytes) / Double(total))
-    let width = 20
-    let done = Int(share * Double(width))
-    let bar = String(repeating: "#", count: done) + String(repeating: "-", count: width - done)
-    let percent = String(Int(share * 100))
-    let left = share > 0 ? Int((seconds * (1 - share) / share).rounded()) : 0
-    let padded = String(repeating: " ", count: max(0, 3 - percent.count)) + percent
-    return "[\(bar)] \(padded) %  \(count)  \(left / 60):\(decimal(left % 60, digits: 2)) left"
+    return "\(ProgressBar.text(share))  \(count)  \(ProgressBar.left(share, seconds: seconds))"
   }
 
   /// A number with a comma at every thousand.

@@ -1,4 +1,5 @@
 import Core
+import Jobs
 import ProductCopies
 import RPCCore
 import Storage
@@ -7,9 +8,9 @@ import UseCases
 /// The customer service (C1, C2, C8): parties, customers, policies and their events, on a database that is given to it.
 public struct CustomerServiceApplication: DatabaseService, KeepsProductCopies {
   /// The service's tables.
-  public static var migrations: [Migration] { CustomerSchema.migrations + ProductCopies.migrations }
+  public static var migrations: [Migration] { CustomerSchema.migrations + ProductCopies.migrations + Jobs.migrations }
 
-  /// Events and housekeeping.
+  /// Events and jobs.
   public let foundation: ServiceFoundation
   /// What it knows of the products that are sold.
   public var products: ProductCopies { environment.products }
@@ -21,7 +22,8 @@ public struct CustomerServiceApplication: DatabaseService, KeepsProductCopies {
   ) async throws {
     environment = CustomerEnvironment(
       database: database, clock: clock, random: random, products: ProductCopies(database: database))
-    foundation = try await ServiceFoundation(database: database, clock: clock, random: random, replica: replica)
+    foundation = try await ServiceFoundation(
+      database: database, clock: clock, random: random, replica: replica, jobs: [.nameIndex(environment)])
   }
 
   /// CustomerService, PolicyService and ProductCopyService.

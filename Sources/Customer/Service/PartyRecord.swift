@@ -72,6 +72,14 @@ struct PartyRepository: Sendable {
     ).map { try PartyRecord(row: $0) }
   }
 
+  /// At most so many in the order of their ids, behind an id ("" begins).
+  func parties(after id: String, limit: Int64) async throws -> [PartyRecord] {
+    try await database.query(
+      Statement(Self.select + " WHERE p.party_id > ? ORDER BY p.party_id LIMIT ?", [.text(id), .integer(limit)]),
+      access: .scan
+    ).map { try PartyRecord(row: $0) }
+  }
+
   /// Those of a source's parties that have one of these keys, by key.
   func parties(source: String, keys: [String]) async throws -> [String: PartyRecord] {
     let list = try Statement.list(keys.map(SQLValue.text))

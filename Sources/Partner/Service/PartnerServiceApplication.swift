@@ -1,5 +1,6 @@
 import API
 import Core
+import Jobs
 import RPCCore
 import Storage
 import UseCases
@@ -7,9 +8,9 @@ import UseCases
 /// The partner service (P1 base, P5): partners, products and their events, on a database that is given to it.
 public struct PartnerServiceApplication: DatabaseService {
   /// The service's tables.
-  public static var migrations: [Migration] { PartnerSchema.migrations }
+  public static var migrations: [Migration] { PartnerSchema.migrations + Jobs.migrations }
 
-  /// Events and housekeeping.
+  /// Events and jobs.
   public let foundation: ServiceFoundation
   private let environment: Environment
 

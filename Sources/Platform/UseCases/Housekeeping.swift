@@ -1,28 +1,24 @@
 import Core
+import Jobs
 import Storage
 
-/// Removes answers to repeated requests that are older than seven days.
-struct Housekeeping: Sendable {
-  /// Pause between two rounds.
-  static let interval = Duration.seconds(3_600)
-
-  let database: any Database
-  let clock: any Clock
-
-  /// Until the task is cancelled.
-  func run(
-    sleep: @Sendable (Duration) async throws -> Void, onError: @Sendable (any Error) -> Void
-  ) async throws {
-    let store = IdempotencyStore(database: database)
-    while true {
-      do {
-        while try await store.expire(now: clock.now()) == IdempotencyStore.maximumExpiredRows {}
-      } catch let error as CancellationError {
-        throw error
-      } catch {
-        onError(error)
+extension JobDefinition {
+  /// Removes what a service keeps for a time only: answers to requests, for their repetition, and finished jobs.
+  public static func housekeeping(clock: any Clock) -> JobDefinition {
+    JobDefinition(
+      "housekeeping", summary: "Removes answers to requests after 7 days and finished jobs after 30.",
+      interval: .seconds(3_600)
+    ) { run in
+      var progress = run.progress
+      progress.unit = "rows"
+      while true {
+        let removed = try await run.save(
+          Batch([IdempotencyStore.expiration(now: clock.now()), Jobs.expiration(now: clock.now())]), checkpoint: [],
+          progress: progress)
+        // A full portion means that more may be left.
+        guard removed != [0, 0] else { return nil }
+        progress.done += Int64(removed.reduce(0, +))
       }
-      try await sleep(Housekeeping.interval)
     }
   }
 }

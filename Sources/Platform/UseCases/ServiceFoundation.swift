@@ -1,5 +1,6 @@
 import Core
 import Events
+import Jobs
 import RPCCore
 import Storage
 
@@ -21,7 +22,7 @@ public protocol DatabaseService: Sendable {
 }
 
 extension DatabaseService {
-  /// All that it answers: its own methods and EventService.
+  /// All that it answers: its own methods, EventService and JobService.
   public var methodBindings: [MethodBinding] { ownMethodBindings + foundation.methodBindings }
 
   /// What must run beside the calls; see `ServiceFoundation.background`.
@@ -32,37 +33,39 @@ extension DatabaseService {
   }
 }
 
-/// What every service with a database does alike: its event log, the numbering of events, and housekeeping.
+/// What every service with a database does alike: its event log, the numbering of events, and its jobs.
 public struct ServiceFoundation: Sendable {
-  private let database: any Database
-  private let clock: any Clock
   private let log: EventLog
   private let sequencer: Sequencer
+  private let jobs: ServiceJobs
 
-  /// Opens the event log. Throws what `EventLog.open` does.
-  public init(database: any Database, clock: any Clock, random: any RandomSource, replica: String) async throws {
-    self.database = database
-    self.clock = clock
+  /// Opens the event log. `jobs` are the kinds of long work that the service has beside those of every service. Throws what
+  /// `EventLog.open` does.
+  public init(
+    database: any Database, clock: any Clock, random: any RandomSource, replica: String, jobs: [JobDefinition] = []
+  ) async throws {
     log = try await EventLog.open(database, random: random)
     sequencer = Sequencer(database: database, log: log, holder: replica, clock: clock)
+    let environment = Environment(database: database, clock: clock, random: random)
+    self.jobs = ServiceJobs(Jobs(environment, replica: replica), jobs, environment: environment)
   }
 
   /// The right to number events, and to give audit leaves their places.
   public var lease: PartitionLease { sequencer.lease }
 
-  /// EventService.
-  public var methodBindings: [MethodBinding] { EventServiceEndpoint(log: log).methodBindings }
+  /// EventService and JobService.
+  public var methodBindings: [MethodBinding] {
+    EventServiceEndpoint(log: log).methodBindings + jobs.methodBindings
+  }
 
   /// What must run beside the calls as long as the service does, each in a task of its own that is cancelled at the end: the
-  /// numbering of events and the removal of answers that are no longer kept. `sleep` is the event loop's and must end early when
-  /// cancelled; errors that the loops survive go to `onError`.
+  /// numbering of events and the jobs. `sleep` is the event loop's and must end early when cancelled; errors that the loops
+  /// survive go to `onError`.
   public func background(
     sleep: @escaping @Sendable (Duration) async throws -> Void, onError: @escaping @Sendable (any Error) -> Void
   ) -> [@Sendable () async throws -> Void] {
-    let (sequencer, housekeeping) = (sequencer, Housekeeping(database: database, clock: clock))
-    return [
-      { try await sequencer.run(sleep: sleep, onError: onError) },
-      { try await housekeeping.run(sleep: sleep, onError: onError) },
-    ]
+    let sequencer = sequencer
+    return [{ try await sequencer.run(sleep: sleep, onError: onError) }]
+      + jobs.loops(sleep: sleep, onError: onError)
   }
 }

@@ -1,23 +1,21 @@
 import API
 import Core
 import EventFollowing
+import Jobs
 import RPCCore
 import Storage
 import Synchronization
 
 /// Keeps the facts of one service: the rows that its events change, and how far they are applied, in one batch.
 struct FactSink: EventSink {
-  /// Rows that one batch removes at most.
-  static let removedRows: Int64 = 5_000
-
   private let service: FollowedService
   private let database: any Database
-  private let changeover: AsyncSignal
+  private let jobs: Jobs
   private let place: SharedPlace
 
-  /// A sink for the events of a service. `changeover` is raised when a rebuild has ended.
-  init(_ service: FollowedService, database: any Database, changeover: AsyncSignal) {
-    (self.service, self.database, self.changeover) = (service, database, changeover)
+  /// A sink for the events of a service. When a rebuild has ended it puts the removal of the old facts in line.
+  init(_ service: FollowedService, database: any Database, jobs: Jobs) {
+    (self.service, self.database, self.jobs) = (service, database, jobs)
     place = SharedPlace()
   }
 
@@ -53,7 +51,8 @@ struct FactSink: EventSink {
   }
 
   func startOver() async throws {
-    try await ProgressRepository(database: database).beginRebuild(of: service)
+    let rebuild = try await ProgressRepository(database: database).rebuild(of: service)
+    try await database.commit(Batch(rebuild.statements), lane: .interactive)
   }
 
   /// Another writer at the same place would apply events twice: it fails instead.
@@ -85,45 +84,10 @@ struct FactSink: EventSink {
           expect: .changes(1, orFail: BatchConflict(.notFound, subject: "rebuild of \(service.rawValue)"))),
         Statement(
           "DELETE FROM progress WHERE service = ? AND generation < ?", [.text(service.rawValue), number]),
+        jobs.creation(OldFacts.kind, actor: "reporting").statement,
       ]), lane: .bulk)
     place.value.withLock { $0.isBuilding = false }
-    changeover.raise()
-  }
-
-  /// Removes the rows of generations that are gone, at once what a process that was killed has left, then after each rebuild,
-  /// until the task is cancelled. Beside the follower, so that the figures stay fresh meanwhile.
-  func removeForgotten(onError: @Sendable (any Error) -> Void) async throws {
-    while true {
-      let seen = changeover.count
-      do { try await removeForgottenRows() } catch let error as CancellationError {
-        throw error
-      } catch {
-        onError(error)
-      }
-      try await changeover.wait(after: seen)
-    }
-  }
-
-  private func removeForgottenRows() async throws {
-    for table in service.tables {
-      while true {
-        let row = try await database.row(
-          Statement(
-            """
-            SELECT generation FROM \(table.name)
-            WHERE generation < (SELECT min(generation) FROM progress WHERE service = ?) LIMIT 1
-            """, [.text(service.rawValue)]))
-        guard let generation = try row?.integer(0) else { break }
-        try await database.commit(
-          Batch([
-            Statement(
-              """
-              DELETE FROM \(table.name) WHERE generation = ? AND \(table.key) IN (
-                SELECT \(table.key) FROM \(table.name) WHERE generation = ? LIMIT ?)
-              """, [.integer(generation), .integer(generation), .integer(Self.removedRows)])
-          ]), lane: .bulk)
-      }
-    }
+    jobs.announce()
   }
 }
 

@@ -40,12 +40,12 @@ struct ProgressRepository: Sendable {
   }
 
   /// Makes an empty generation to be filled; one that was being filled is forgotten. Gives its number.
-  @discardableResult
-  func beginRebuild(of service: FollowedService) async throws -> Int64 {
+  func rebuild(of service: FollowedService) async throws -> (number: Int64, statements: [Statement]) {
     let progress = try await progress(of: service)
     let number = max(progress.current.number, progress.building?.number ?? 0) + 1
-    try await database.commit(
-      Batch([
+    return (
+      number,
+      [
         Statement("DELETE FROM progress WHERE service = ? AND is_building = 1", [.text(service.rawValue)]),
         Statement(
           """
@@ -53,8 +53,15 @@ struct ProgressRepository: Sendable {
           VALUES (?, ?, 1, '', 0, 0)
           """, [.text(service.rawValue), .integer(number)],
           expect: .unique(orFail: BatchConflict(.alreadyExists, subject: "rebuild of \(service.rawValue)"))),
-      ]), lane: .interactive)
-    return number
+      ]
+    )
+  }
+
+  /// Forgets a generation that is being filled: its follower goes on where reports read.
+  func abandonment(of service: FollowedService, generation: Int64) -> Statement {
+    Statement(
+      "DELETE FROM progress WHERE service = ? AND generation = ? AND is_building = 1",
+      [.text(service.rawValue), .integer(generation)])
   }
 
   /// Kept events of kinds that are not known.

@@ -1,6 +1,7 @@
 import API
 import Core
 import EventFollowing
+import Jobs
 import ReportingDomain
 import RPCCore
 import Storage
@@ -12,7 +13,7 @@ struct ReportingEndpoint: ReportingServiceHandler {
   let clock: any Clock
   let rules: ReportingRules
   let sources: [ReportingSource]
-  let changeover: AsyncSignal
+  let jobs: Jobs
 
   func listReports(_ request: ListReportsRequest, _ context: ServerContext) async throws -> ListReportsResponse {
     ListReportsResponse(reports: ReportCatalogue.descriptions)
@@ -29,30 +30,26 @@ struct ReportingEndpoint: ReportingServiceHandler {
   func rebuildReports(
     _ request: RebuildReportsRequest, _ context: ServerContext
   ) async throws -> RebuildReportsResponse {
-    let wanted = sources.filter { request.service.isEmpty || $0.service.rawValue == request.service }
-    guard !wanted.isEmpty else {
+    guard sources.contains(where: { request.service.isEmpty || $0.service.rawValue == request.service }) else {
       throw RPCError.invalid("service", "no service of this name is followed")
     }
-    let repository = ProgressRepository(database: database)
-    var generations: [(FollowedService, Int64)] = []
-    for source in wanted {
-      generations.append((source.service, try await repository.beginRebuild(of: source.service)))
-      source.follower.restart()
-    }
-    var events: Int64 = 0
-    for (service, generation) in generations {
-      while true {
-        let seen = changeover.count
-        let progress = try await repository.progress(of: service)
-        if progress.current.number >= generation {
-          events += progress.current.applied
-          break
-        }
-        // Another rebuild that began later makes this one's generation go; its end is as good.
-        try await changeover.wait(after: seen)
+    let (job, creation) = jobs.creation(
+      FactRebuild.kind,
+      parameters: EncodedMessage(type: RebuildReportsRequest.fullName, value: try request.serialized()),
+      actor: context.caller?.name ?? "unknown")
+    try await database.commit(Batch([creation]), lane: .interactive)
+    jobs.announce()
+    // Whoever goes away meanwhile finds the job with ListJobs: it goes on.
+    while true {
+      let seen = jobs.changes.count
+      guard let now = try await jobs.job(job.id) else { throw RPCError(.aborted, "the rebuild's job is gone") }
+      switch now.state {
+      case .waiting, .running: try await jobs.changes.wait(after: seen)
+      case .succeeded: return try RebuildReportsResponse(serialized: now.result?.value ?? [])
+      case .cancelled: throw RPCError(.aborted, "the rebuild, job \(job.id), was cancelled")
+      case .failed: throw RPCError(.aborted, "the rebuild, job \(job.id), has failed: \(now.error)")
       }
     }
-    return RebuildReportsResponse(events: events)
   }
 
   func getLag(_ request: GetLagRequest, _ context: ServerContext) async throws -> GetLagResponse {

@@ -22,7 +22,8 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
   }
   let database = try await ServiceDatabase.open(environment, migrations: ReportingServiceApplication.migrations)
   let service = ReportingServiceApplication(
-    database: database, upstreams: upstreams, clock: environment.clock, rules: rules)
+    database: database, upstreams: upstreams, clock: environment.clock, random: environment.random,
+    rules: rules)
   let (sleep, onError) = (environment.sleep, environment.onLoopError)
   let background = service.background(sleep: sleep, onError: onError) { environment.onNotice(of: $0.rawValue)($1) }
   let auditing = try await environment.auditing("reporting", on: database)

@@ -55,7 +55,7 @@ public struct IdempotencyConflict: Error, Hashable, Sendable, CustomStringConver
 public struct IdempotencyStore: Sendable {
   /// How long an answer is kept, in microseconds.
   public static let keptMicroseconds: Int64 = 7 * 24 * 3_600 * 1_000_000
-  /// Most rows that one call of `expire` deletes.
+  /// Most rows that one statement of `expiration` deletes.
   public static let maximumExpiredRows = 1_000
 
   /// How a write that may be a repetition ended.
@@ -98,20 +98,13 @@ public struct IdempotencyStore: Sendable {
     }
   }
 
-  /// Deletes answers that are too old, at most `maximumExpiredRows` of them, and returns how many; housekeeping calls
-  /// it again while it returns that many.
-  public func expire(now: Timestamp) async throws -> Int {
-    let limit = Timestamp(microsecondsSinceEpoch: now.microsecondsSinceEpoch - Self.keptMicroseconds)
-    let receipt = try await database.commit(
-      Batch([
-        Statement(
-          """
-          DELETE FROM idempotency WHERE (caller, method, request_id) IN (
-            SELECT caller, method, request_id FROM idempotency WHERE create_time < ? ORDER BY create_time LIMIT ?)
-          """,
-          [.time(limit), .integer(Int64(Self.maximumExpiredRows))])
-      ]),
-      lane: .bulk)
-    return receipt.changes.first ?? 0
+  /// Deletes answers that are too old, at most `maximumExpiredRows` of them.
+  public static func expiration(now: Timestamp) -> Statement {
+    let limit = Timestamp(microsecondsSinceEpoch: now.microsecondsSinceEpoch - keptMicroseconds)
+    return Statement(
+      """
+      DELETE FROM idempotency WHERE (caller, method, request_id) IN (
+        SELECT caller, method, request_id FROM idempotency WHERE create_time < ? ORDER BY create_time LIMIT ?)
+      """, [.time(limit), .integer(Int64(maximumExpiredRows))])
   }
 }

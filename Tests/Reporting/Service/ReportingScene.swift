@@ -106,7 +106,8 @@ final class ReportingScene: Sendable {
     for (name, service) in services {
       upstreams[name] = try await channel(to: service, as: "reporting", role: "service")
     }
-    let service = ReportingServiceApplication(database: database, upstreams: upstreams, clock: clock)
+    let service = ReportingServiceApplication(
+      database: database, upstreams: upstreams, clock: clock, random: SystemRandom())
     let loop = group.first
     let background = service.background(
       sleep: { try await loop.sleep(for: $0) }, onError: { _ in }, onNotice: { _, _ in })

@@ -23,6 +23,7 @@
 #include "mainstay/customer/v1/policy_service.pb-c.h"
 #include "mainstay/partner/v1/partner_service.pb-c.h"
 #include "mainstay/platform/v1/events.pb-c.h"
+#include "mainstay/platform/v1/jobs.pb-c.h"
 #include "mainstay/platform/v1/product_copies.pb-c.h"
 #include "mainstay/reporting/v1/reporting_service.pb-c.h"
 
@@ -522,6 +523,39 @@ static inline const void *mainstay__platform__v1__subscribe_request__descriptor_
 }
 static inline const void *mainstay__platform__v1__subscribe_response__descriptor_pointer(void) {
   return &mainstay__platform__v1__subscribe_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__job_progress__descriptor_pointer(void) {
+  return &mainstay__platform__v1__job_progress__descriptor;
+}
+static inline const void *mainstay__platform__v1__job__descriptor_pointer(void) {
+  return &mainstay__platform__v1__job__descriptor;
+}
+static inline const void *mainstay__platform__v1__job_kind__descriptor_pointer(void) {
+  return &mainstay__platform__v1__job_kind__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_job_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_job_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_jobs_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_jobs_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_jobs_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_jobs_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_job_kinds_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_job_kinds_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_job_kinds_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_job_kinds_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__start_job_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__start_job_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__cancel_job_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__cancel_job_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__watch_job_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__watch_job_request__descriptor;
 }
 static inline const void *mainstay__platform__v1__product_copy__descriptor_pointer(void) {
   return &mainstay__platform__v1__product_copy__descriptor;
