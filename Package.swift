@@ -56,6 +56,7 @@ let package = Package(
     library("CZlib", pkgConfig: "zlib"),
     library("CProtobufC", pkgConfig: "libprotobuf-c"),
     library("CSQLite", pkgConfig: "sqlite3"),
+    library("CPostgres", pkgConfig: "libpq"),
 
     layer("Core", "Core"),
 
@@ -74,6 +75,7 @@ let package = Package(
     // Data
     layer("Storage", "Storage/Storage", ["Core"]),
     layer("StorageSQLite", "Storage/StorageSQLite", ["Core", "Storage", "CSQLite"]),
+    layer("StoragePostgres", "Storage/StoragePostgres", ["Core", "Storage", "CPostgres"]),
 
     // What every service has
     layer(
@@ -94,7 +96,8 @@ let package = Package(
     layer(
       "ServiceStorage", "Platform/ServiceStorage",
       [
-        "Core", "Storage", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing", "ProductCopies",
+        "Core", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing",
+        "ProductCopies",
         logging,
       ]),
 
@@ -153,7 +156,7 @@ let package = Package(
     // Tests: no product imports it
     layer(
       "MainstayTesting", "Testing",
-      ["Core", "Protobuf", "RPCCore", "RPCTransport", "Storage", "StorageSQLite", "UseCases"]),
+      ["Core", "Protobuf", "RPCCore", "RPCTransport", "Storage", "StoragePostgres", "StorageSQLite", "UseCases"]),
 
     .testTarget(
       name: "ServiceRuntimeTests",
@@ -263,7 +266,9 @@ let package = Package(
     // Data
     // A disk that loses power, as a file system of SQLite
     .target(name: "CCrashDisk", dependencies: ["CSQLite"], path: "Tests/CrashDisk"),
-    suite("StorageTests", "Storage", ["Storage", "StorageSQLite", "CCrashDisk", "Core"]),
+    suite(
+      "StorageTests", "Storage",
+      ["MainstayTesting", "Storage", "StoragePostgres", "StorageSQLite", "CCrashDisk", "Core"]),
   ]
 )
 

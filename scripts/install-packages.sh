@@ -4,17 +4,19 @@
 set -euo pipefail
 
 build=(
-  libssl-dev libnghttp2-dev libprotobuf-c-dev libsqlite3-dev zlib1g-dev pkg-config # linked by the programs
+  libssl-dev libnghttp2-dev libprotobuf-c-dev libsqlite3-dev libpq-dev zlib1g-dev pkg-config # linked by the programs
   protobuf-compiler libprotobuf-dev protobuf-c-compiler                 # code generation
 )
 test=(
   python3 python3-venv                                                  # gRPC clients that we did not write
   nghttp2-client openssl curl                                           # h2load, nghttp, wrong certificates
+  postgresql procps                                                     # a server of its own, in a temporary folder
   xz-utils                                                              # unpacks gRPC's own interop tests
 )
 bench=(
   python3 openssl nghttp2-client nghttp2-server                         # load, and the floor to compare with
   g++ libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc              # the peer in gRPC C++
+  postgresql                                                            # pgbench, and the server beside it
 )
 
 wanted=()

@@ -3,7 +3,7 @@
 enum Layers {
   static let allowed: [String: Set<String>] = [
     // C libraries: only the drivers, the wire, the messages and the audit log's proofs reach them.
-    "COpenSSL": [], "CNghttp2": [], "CZlib": [], "CProtobufC": [], "CSQLite": [],
+    "COpenSSL": [], "CNghttp2": [], "CZlib": [], "CProtobufC": [], "CSQLite": [], "CPostgres": [],
     "CAPI": ["CProtobufC"],
 
     "Core": [],
@@ -32,6 +32,7 @@ enum Layers {
 
     "Storage": ["Core"],
     "StorageSQLite": ["Core", "Storage", "CSQLite"],
+    "StoragePostgres": ["Core", "Storage", "CPostgres"],
 
     "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
     "Events": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Logging"],
@@ -40,7 +41,8 @@ enum Layers {
     "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "Jobs"],
     // A program's start: its database, and what it follows.
     "ServiceStorage": [
-      "Core", "Storage", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing", "ProductCopies",
+      "Core", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing",
+      "ProductCopies",
       "Logging",
     ],
 
@@ -88,7 +90,7 @@ enum Layers {
 
     // What tests share. It is in no other list: no product may use it.
     "MainstayTesting": [
-      "Core", "Protobuf", "RPCCore", "RPCTransport", "Storage", "StorageSQLite", "UseCases",
+      "Core", "Protobuf", "RPCCore", "RPCTransport", "Storage", "StoragePostgres", "StorageSQLite", "UseCases",
     ],
   ]
 

@@ -1,11 +1,11 @@
 import Core
 import Storage
-import StorageSQLite
 import Testing
 
 @Suite struct BatchTests {
-  @Test func rowsEventsAndIdempotencyAreCommittedTogether() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func rowsEventsAndIdempotencyAreCommittedTogether(_ backend: Backend) async throws
+  {
+    let store = try await Store(backend)
     let record = IdempotencyRecord(
       caller: "ann", method: "Create", requestID: "r1", requestHash: [1], reply: [2], createTime: store.clock.now())
     let receipt = try await store.database.commit(
@@ -16,8 +16,10 @@ import Testing
     #expect(try await store.count("idempotency") == 1)
   }
 
-  @Test func aPreconditionThatDoesNotHoldTakesTheWholeBatchBack() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func aPreconditionThatDoesNotHoldTakesTheWholeBatchBack(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
     try await store.commit(insertNote("a"))
     await #expect(throws: StorageError.conflict(BatchConflict(.versionMismatch, subject: "a"))) {
       try await store.commit(
@@ -30,25 +32,29 @@ import Testing
     #expect(try row?.text(0) == "other")
   }
 
-  @Test func aDuplicateIsTheConflictThatTheStatementNames() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func aDuplicateIsTheConflictThatTheStatementNames(_ backend: Backend) async throws
+  {
+    let store = try await Store(backend)
     try await store.commit(insertNote("a"))
     await #expect(throws: StorageError.conflict(BatchConflict(.alreadyExists, subject: "a"))) {
       try await store.commit(insertNote("a"))
     }
   }
 
-  @Test func anUnexpectedDuplicateNamesItsConstraint() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func anUnexpectedDuplicateNamesItsConstraint(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let insertion = Statement("INSERT INTO note (id, body, version) VALUES ('a', 'b', 1)")
     try await store.commit(insertion)
-    await #expect(throws: StorageError.uniqueViolation(constraint: "note.id")) {
+    let name = backend == .sqlite ? "note.id" : "note_pkey"
+    await #expect(throws: StorageError.uniqueViolation(constraint: name)) {
       try await store.commit(insertion)
     }
   }
 
-  @Test func aSecondEventOfTheSameVersionIsAVersionMismatch() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func aSecondEventOfTheSameVersionIsAVersionMismatch(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
     try await store.commit(insertNote("a"), events: [store.event("a", 1)])
     await #expect(throws: StorageError.conflict(BatchConflict(.versionMismatch, subject: "a"))) {
       try await store.commit(insertNote("b"), events: [store.event("a", 1)])
@@ -56,8 +62,8 @@ import Testing
     #expect(try await store.notes() == ["a"])
   }
 
-  @Test func valuesOfAllTypesComeBackAsTheyWere() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func valuesOfAllTypesComeBackAsTheyWere(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let row = try #require(
       try await store.database.row(
         Statement(
@@ -79,8 +85,8 @@ import Testing
     }
   }
 
-  @Test func aListOfParametersIsFilledUpToAPowerOfTwo() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func aListOfParametersIsFilledUpToAPowerOfTwo(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     try await store.commit(insertNote("a"), insertNote("b"), insertNote("c"), insertNote("d"))
     let list = try Statement.list([.text("a"), .text("c"), .text("x")])
     #expect(list.sql == "?, ?, ?, ?")
@@ -93,8 +99,8 @@ import Testing
     #expect(nothing.isEmpty)
   }
 
-  @Test func mistakesInStatementsAreSaid() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func mistakesInStatementsAreSaid(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     for statement in [
       Statement("SELEC 1"), Statement("SELECT ?"), Statement("SELECT 1; SELECT 2"), Statement(""),
       Statement("DELETE FROM note"),

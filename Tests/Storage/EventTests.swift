@@ -1,13 +1,12 @@
 import Core
 import Storage
-import StorageSQLite
 import Testing
 
 /// The system's, so that each log has an epoch of its own.
 private let random = SystemRandom()
 
 @Suite struct EventTests {
-  private func sequencer(_ store: TestStore, _ log: EventLog, _ holder: String = "one") -> Sequencer {
+  private func sequencer(_ store: Store, _ log: EventLog, _ holder: String = "one") -> Sequencer {
     Sequencer(database: store.database, log: log, holder: holder, clock: store.clock)
   }
 
@@ -22,8 +21,10 @@ private let random = SystemRandom()
     return events
   }
 
-  @Test func positionsAreDenseAndFollowEachAggregatesVersions() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func positionsAreDenseAndFollowEachAggregatesVersions(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     let sequencer = sequencer(store, log)
     for version in 1...5 as ClosedRange<Int64> {
@@ -41,8 +42,10 @@ private let random = SystemRandom()
     #expect(events[0].event == store.event("a", 1))
   }
 
-  @Test func whatWasCommittedIsInvisibleUntilItHasAPosition() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func whatWasCommittedIsInvisibleUntilItHasAPosition(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     try await store.commit(events: [store.event("a", 1)])
     #expect(try await readAll(log).isEmpty)
@@ -50,8 +53,8 @@ private let random = SystemRandom()
     #expect(try await readAll(log).count == 1)
   }
 
-  @Test func partitionsCountApart() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func partitionsCountApart(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let first = try await EventLog.open(store.database, random: random)
     let second = try await EventLog.open(store.database, partition: 1, random: random)
     #expect(first.epoch == second.epoch)
@@ -63,8 +66,8 @@ private let random = SystemRandom()
     #expect(try await readAll(second).map(\.position) == [1, 2])
   }
 
-  @Test func manyEventsAreNumberedInChunks() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func manyEventsAreNumberedInChunks(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     let sequencer = sequencer(store, log)
     let events = (0..<10_000).map { store.event("a\($0 % 100)", Int64($0 / 100) + 1) }
@@ -75,8 +78,8 @@ private let random = SystemRandom()
     #expect(try await readAll(log).map(\.position) == Array(1...10_000))
   }
 
-  @Test func oneWhoHasLostTheLeaseCannotNumber() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func oneWhoHasLostTheLeaseCannotNumber(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     let (old, fresh) = (sequencer(store, log, "old"), sequencer(store, log, "fresh"))
     try await store.commit(events: [store.event("a", 1)])
@@ -93,8 +96,8 @@ private let random = SystemRandom()
     #expect(try await readAll(log).map(\.position) == [1, 2, 3])
   }
 
-  @Test func aRestartedReplicaTakesItsOwnLeaseBackAtOnce() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func aRestartedReplicaTakesItsOwnLeaseBackAtOnce(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     try await store.commit(events: [store.event("a", 1)])
     #expect(try await sequencer(store, log).step() == .numbered(1))
@@ -102,8 +105,10 @@ private let random = SystemRandom()
     #expect(try await sequencer(store, log).step() == .numbered(1))
   }
 
-  @Test(.timeLimit(.minutes(10))) func aSubscriberGetsEachEventOnceAndInOrder() async throws {
-    let store = try await TestStore()
+  @Test(.timeLimit(.minutes(10)), arguments: Backend.allCases) func aSubscriberGetsEachEventOnceAndInOrder(
+    _ backend: Backend
+  ) async throws {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     let sequencer = sequencer(store, log)
     let received = try await withThrowingTaskGroup(of: [Int64].self) { group in
@@ -134,8 +139,10 @@ private let random = SystemRandom()
     #expect(received == Array(1...40))
   }
 
-  @Test(.timeLimit(.minutes(10))) func theSequencerGoesOnAfterAnError() async throws {
-    let store = try await TestStore()
+  @Test(.timeLimit(.minutes(10)), arguments: Backend.allCases) func theSequencerGoesOnAfterAnError(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     let sequencer = sequencer(store, log)
     store.database.close()
@@ -150,8 +157,8 @@ private let random = SystemRandom()
     #expect(failures.count >= 2)
   }
 
-  @Test func tokensOfAnotherLifeOfTheDatabaseAreRefused() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func tokensOfAnotherLifeOfTheDatabaseAreRefused(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     let other = ResumePosition(epoch: "other", positions: [0: 0])
     await #expect(throws: ResumePosition.Refused.otherEpoch) { try await log.position(token: other.token) }
@@ -165,11 +172,11 @@ private let random = SystemRandom()
     #expect(try await log.position(token: "") == log.beginning)
   }
 
-  @Test func theEpochStaysWhenTheDatabaseIsOpenedAgain() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func theEpochStaysWhenTheDatabaseIsOpenedAgain(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let log = try await EventLog.open(store.database, random: random)
     #expect(try await EventLog.open(store.database, random: random).epoch == log.epoch)
-    let another = try await TestStore()
+    let another = try await Store(backend)
     #expect(try await EventLog.open(another.database, random: random).epoch != log.epoch)
   }
 }

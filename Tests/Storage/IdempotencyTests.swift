@@ -1,10 +1,9 @@
 import Core
 import Storage
-import StorageSQLite
 import Testing
 
 @Suite struct IdempotencyTests {
-  private func batch(_ store: TestStore, note: String, request: String, hash: UInt8 = 1, reply: String) -> Batch {
+  private func batch(_ store: Store, note: String, request: String, hash: UInt8 = 1, reply: String) -> Batch {
     Batch(
       [insertNote(note)],
       idempotency: IdempotencyRecord(
@@ -12,8 +11,8 @@ import Testing
         createTime: store.clock.now()))
   }
 
-  @Test func aRepeatedRequestGetsTheFirstAnswer() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func aRepeatedRequestGetsTheFirstAnswer(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let answers = IdempotencyStore(database: store.database)
     let before = try await answers.earlierReply(caller: "ann", method: "Create", requestID: "r", requestHash: [1])
     #expect(before == nil)
@@ -24,8 +23,8 @@ import Testing
     #expect(elsewhere == nil)
   }
 
-  @Test func equalRequestsAtTheSameTimeWriteOnce() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func equalRequestsAtTheSameTimeWriteOnce(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let answers = IdempotencyStore(database: store.database)
     let replies = try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
       for number in 0..<50 {
@@ -47,8 +46,8 @@ import Testing
     #expect(notes.count == 1)
   }
 
-  @Test func theSameIdWithOtherContentIsAConflict() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func theSameIdWithOtherContentIsAConflict(_ backend: Backend) async throws {
+    let store = try await Store(backend)
     let answers = IdempotencyStore(database: store.database)
     _ = try await answers.commit(batch(store, note: "a", request: "r", reply: "first"), lane: .interactive)
     let error = await #expect(throws: IdempotencyConflict.self) {
@@ -58,8 +57,10 @@ import Testing
     #expect(try await store.notes() == ["a"])
   }
 
-  @Test func answersAreForgottenAfterSevenDaysAThousandAtATime() async throws {
-    let store = try await TestStore()
+  @Test(arguments: Backend.allCases) func answersAreForgottenAfterSevenDaysAThousandAtATime(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
     let answers = IdempotencyStore(database: store.database)
     for number in 0..<1_005 {
       // One by one would wait for the disk a thousand times.

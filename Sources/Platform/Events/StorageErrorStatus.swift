@@ -11,11 +11,17 @@ extension StorageError: RPCErrorConvertible {
       RPCError(.aborted, "another caller was faster (\(conflict.subject)): read again, then try again", cause: self)
     case .uniqueViolation: RPCError(.aborted, "another caller was faster: try again", cause: self)
     case .overloaded: RPCError(.resourceExhausted, "too much at once; try again later", cause: self)
-    case .queryTooExpensive, .tooManyRows:
+    case .queryTooExpensive, .tooManyRows, .timedOut:
       RPCError(.resourceExhausted, "the answer is too large: ask for less", cause: self)
     case .batchTooLarge, .valueTooLarge:
       RPCError(.invalidArgument, "the request is too large: send less at once", cause: self)
-    case .full, .readOnly, .inputOutput, .closed:
+    case .invalidText: RPCError(.invalidArgument, "a text must not hold a NUL character", cause: self)
+    case .unknownOutcome:
+      RPCError(
+        .unavailable,
+        "the connection to the database was lost while committing, so it is not known whether this was done: repeat the call with the same request_id",
+        cause: self)
+    case .full, .readOnly, .inputOutput, .closed, .unreachable:
       RPCError(.unavailable, "the service cannot reach or write its data now; its log has the cause", cause: self)
     case .corrupt: RPCError(.dataLoss, "stored data are damaged; the service's log has the cause", cause: self)
     case .constraintViolation, .invalidStatement, .unexpectedValue, .cannotOpen, .inUse, .foreignFile:

@@ -1,25 +1,77 @@
+import Glibc
 import ServiceRuntime
 import Storage
+import StoragePostgres
 import StorageSQLite
 import UseCases
 
 /// Where a service keeps its data, as its configuration says.
 public enum ServiceDatabase {
-  /// The setting.
-  public static let key = ConfigurationKey("database", "where the data are: sqlite:PATH")
+  /// Where.
+  public static let key = ConfigurationKey(
+    "database",
+    "where the data are: sqlite:PATH or postgresql://USER@HOST:PORT/NAME (a schema of the service's name there)")
+  /// The server's password.
+  public static let passwordFile = ConfigurationKey(
+    "database_password_file", "on PostgreSQL: file with the password, mode 0600; without one, libpq's ~/.pgpass",
+    default: "")
+  /// How many connections.
+  public static let connections = ConfigurationKey(
+    "database_connections", "on PostgreSQL: most connections of this replica, 4 to 500", default: "24")
+  /// The replica's name.
+  public static let replica = ConfigurationKey(
+    "replica",
+    "name of this replica, its own among the service's replicas and the same after a restart; its address if empty",
+    default: "")
+
+  /// All settings of a service with a database.
+  public static let keys = [key, passwordFile, connections, replica]
 
   /// Opens the database and brings its schema to the program's version. Throws `ConfigurationError` for a place of an unknown
-  /// kind, else what the driver throws.
+  /// kind, else what the driver throws. `service` names the schema on PostgreSQL.
   public static func open(
-    _ environment: ServiceEnvironment, migrations: [Migration]
+    _ environment: ServiceEnvironment, service: String, migrations: [Migration]
   ) async throws -> any Database {
-    let location = try environment.configuration.location(key.name)
-    guard location.scheme == "sqlite" else {
-      throw ConfigurationError("\(key.name): \(location.scheme) is not supported; use sqlite:PATH")
+    let configuration = environment.configuration
+    let location = try configuration.location(key.name)
+    let database: any Database
+    switch location.scheme {
+    case "sqlite": database = try SQLiteDatabase(path: location.path, clock: environment.clock)
+    case "postgresql":
+      let connections = try configuration.integer(connections.name, in: 4...500)
+      database = try await PostgresDatabase.open(
+        try server(configuration, service), clock: environment.clock, limits: PostgresLimits(connections: connections))
+    default:
+      throw ConfigurationError("\(key.name): \(location.scheme) is not supported; use sqlite:PATH or postgresql://…")
     }
-    let database = try SQLiteDatabase(path: location.path, clock: environment.clock)
-    try await database.migrate(migrations)
+    do { try await database.migrate(migrations) } catch {
+      database.close()
+      throw error
+    }
     return database
+  }
+
+  private static func server(
+    _ configuration: Configuration, _ service: String
+  ) throws(ConfigurationError) -> PostgresLocation {
+    let file = configuration.path(passwordFile.name)
+    do throws(PostgresLocation.Invalid) {
+      return try PostgresLocation(
+        uri: configuration.text(key.name), schema: service, application: "mainstay-\(service)",
+        passwordFile: file.isEmpty ? nil : file)
+    } catch {
+      throw ConfigurationError("\(key.name): \(error)")
+    }
+  }
+
+  /// What the replica is called where replicas are told apart: who numbers events takes its own lease back after a restart.
+  static func replicaName(_ configuration: Configuration, _ service: String) -> String {
+    let name = configuration.text(replica.name)
+    if !name.isEmpty { return name }
+    var host = [CChar](repeating: 0, count: 256)
+    let isKnown = gethostname(&host, host.count - 1) == 0
+    let machine = isKnown ? String(decoding: host.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : ""
+    return "mainstay-\(service) \(configuration.text("listen")) \(machine)"
   }
 }
 
@@ -30,10 +82,11 @@ extension ServiceProcess {
     _ name: String, _ service: Service.Type, keys: [ConfigurationKey] = [],
     beside: @escaping @Sendable (ServiceEnvironment, Service) throws -> Beside = { _, _ in Beside() }
   ) async -> Never {
-    await run(name, keys: [ServiceDatabase.key] + keys) { environment in
-      let database = try await ServiceDatabase.open(environment, migrations: Service.migrations)
+    await run(name, keys: ServiceDatabase.keys + keys) { environment in
+      let database = try await ServiceDatabase.open(environment, service: name, migrations: Service.migrations)
       let service = try await Service(
-        database: database, clock: environment.clock, random: environment.random, replica: "mainstay-\(name)")
+        database: database, clock: environment.clock, random: environment.random,
+        replica: ServiceDatabase.replicaName(environment.configuration, name))
       var application = environment.application(service, on: database)
       let auditing = try await environment.auditing(name, on: database, lease: service.foundation.lease)
       let beside = try beside(environment, service)

@@ -4,8 +4,7 @@ import RPCCore
 import ServiceRuntime
 import ServiceStorage
 
-let keys = [
-  ServiceDatabase.key,
+let keys = ServiceDatabase.keys + [
   ConfigurationKey("upstreams.*", "HOST:PORT of the services to follow: upstreams.customer, .agent, .partner"),
   ConfigurationKey("rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
 ]
@@ -20,7 +19,8 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
     }
     upstreams[service] = try environment.channel(to: name)
   }
-  let database = try await ServiceDatabase.open(environment, migrations: ReportingServiceApplication.migrations)
+  let database = try await ServiceDatabase.open(
+    environment, service: "reporting", migrations: ReportingServiceApplication.migrations)
   let service = ReportingServiceApplication(
     database: database, upstreams: upstreams, clock: environment.clock, random: environment.random,
     rules: rules)

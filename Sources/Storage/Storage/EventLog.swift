@@ -45,7 +45,7 @@ public final class EventLog: Sendable {
     let drawn = String(random.next(), radix: 16) + "-" + String(random.next(), radix: 16)
     try await database.commit(
       Batch([
-        Statement("INSERT INTO log_epoch (only, epoch) VALUES (1, ?) ON CONFLICT DO NOTHING", [.text(drawn)]),
+        Statement("INSERT INTO log_epoch (\"only\", epoch) VALUES (1, ?) ON CONFLICT DO NOTHING", [.text(drawn)]),
         Statement(
           """
           INSERT INTO event_partition (partition, last_position, holder, fencing_token, expires_time)

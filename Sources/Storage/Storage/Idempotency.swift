@@ -55,6 +55,8 @@ public struct IdempotencyConflict: Error, Hashable, Sendable, CustomStringConver
 public struct IdempotencyStore: Sendable {
   /// How long an answer is kept, in microseconds.
   public static let keptMicroseconds: Int64 = 7 * 24 * 3_600 * 1_000_000
+  /// Most attempts of a commit whose outcome stays unknown; each waits for the database as long as a restart may take.
+  public static let maximumAttempts = 4
   /// Most rows that one statement of `expiration` deletes.
   public static let maximumExpiredRows = 1_000
 
@@ -86,7 +88,23 @@ public struct IdempotencyStore: Sendable {
   }
 
   /// Commits a batch that may be a repetition. Without an idempotency record it is an ordinary commit.
+  ///
+  /// With one, a commit whose outcome is unknown is settled here: the same batch is committed again. If the first attempt went
+  /// through, or still does, the idempotency row is there and its reply is the answer; if not, this attempt is the first. Only
+  /// asking for the row would not do: the database may still be at work on what the lost connection brought it.
   public func commit(_ batch: Batch, lane: WriteLane) async throws -> Outcome {
+    var attempts = 1
+    while true {
+      do { return try await commitOnce(batch, lane: lane) } catch let error as StorageError {
+        guard case .unknownOutcome = error, batch.idempotency != nil, attempts < Self.maximumAttempts else {
+          throw error
+        }
+        attempts += 1
+      }
+    }
+  }
+
+  private func commitOnce(_ batch: Batch, lane: WriteLane) async throws -> Outcome {
     do {
       return .committed(try await database.commit(batch, lane: lane))
     } catch StorageError.conflict(let conflict) where conflict.kind == .repeatedRequest {

@@ -11,6 +11,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case overloaded(queue: String, limit: Int)
   /// The query was stopped after so many steps of the database's machine.
   case queryTooExpensive(steps: Int)
+  /// The database server stopped the statement after so long.
+  case timedOut(milliseconds: Int)
   /// The query gives more rows than its kind of access allows.
   case tooManyRows(limit: Int)
   /// The batch holds more statements than allowed.
@@ -21,6 +23,8 @@ public enum StorageError: Error, Hashable, Sendable {
   case unexpectedValue(column: Int, expected: String, found: String)
   /// A value is larger than the database takes.
   case valueTooLarge
+  /// A text holds a NUL character, which PostgreSQL cannot keep.
+  case invalidText
 
   /// The database cannot be opened: missing or read-only folder, no permission.
   case cannotOpen(path: String, reason: String)
@@ -37,6 +41,11 @@ public enum StorageError: Error, Hashable, Sendable {
   /// Reading or writing the file failed. After a failed commit the driver writes no more until it is opened again,
   /// because the system may have dropped what it could not write.
   case inputOutput(path: String, detail: String)
+  /// The database server cannot be reached; nothing of the batch was written.
+  case unreachable(path: String, reason: String)
+  /// The connection was lost while the batch was being committed: all of it was written or nothing. Whoever commits the
+  /// same batch again is told so by its idempotency row.
+  case unknownOutcome(path: String)
   /// The database was closed.
   case closed
 }
@@ -51,12 +60,14 @@ extension StorageError: CustomStringConvertible {
     case .overloaded(let queue, let limit):
       "too much at once: the queue of \(queue) is full (\(limit)); try again later"
     case .queryTooExpensive(let steps): "the query was stopped after \(steps) steps; ask for less"
+    case .timedOut(let milliseconds): "the database stopped the statement after \(milliseconds) ms; ask for less"
     case .tooManyRows(let limit): "the query gives more than \(limit) rows; ask for less"
     case .batchTooLarge(let statements, let limit): "a batch of \(statements) statements is over the limit of \(limit)"
     case .invalidStatement(let detail): "the program's SQL is wrong: \(detail)"
     case .unexpectedValue(let column, let expected, let found):
       "column \(column) of a row holds \(found) where \(expected) is expected"
     case .valueTooLarge: "a value is larger than the database takes"
+    case .invalidText: "a text holds a NUL character, which the database cannot keep; leave it out"
     case .cannotOpen(let path, let reason): "cannot open the database \(path): \(reason)"
     case .inUse(let path, let process):
       "the database \(path) is in use by \(process.map { "process \($0)" } ?? "another process"); stop that first"
@@ -66,6 +77,10 @@ extension StorageError: CustomStringConvertible {
     case .readOnly(let path): "the database \(path) cannot be written; check its permissions and file system"
     case .inputOutput(let path, let detail):
       "reading or writing the database \(path) failed (\(detail)); check the disk, then restart the service"
+    case .unreachable(let path, let reason):
+      "the database \(path) cannot be reached (\(reason)); check that its server runs and may be reached from here"
+    case .unknownOutcome(let path):
+      "the connection to the database \(path) was lost while committing; repeat the request with the same request_id"
     case .closed: "the database is closed"
     }
   }

@@ -79,6 +79,11 @@ extension Connection {
       case .integer(let number): code = sqlite3_bind_int64(prepared, index, number)
       case .real(let number): code = sqlite3_bind_double(prepared, index, number)
       case .text(var text):
+        // SQLite would keep it, and cut it off in some functions; PostgreSQL cannot keep it.
+        guard !text.utf8.contains(0) else {
+          release(prepared)
+          throw StorageError.invalidText
+        }
         code = text.withUTF8 { mainstay_sqlite_bind_text(prepared, index, $0.baseAddress, UInt64($0.count)) }
       case .blob(let bytes):
         code = bytes.withUnsafeBytes { mainstay_sqlite_bind_blob(prepared, index, $0.baseAddress, UInt64($0.count)) }

@@ -1,14 +1,17 @@
-/// First in, first out, in an array whose front is given back now and then. Whoever appends watches the limit.
-struct WaitingLine<Element: Sendable>: Sendable {
+/// First in, first out, in an array whose front is given back now and then. Whoever appends watches the limit. For the
+/// drivers.
+package struct WaitingLine<Element: Sendable>: Sendable {
   private var elements: [Element?] = []
   private var front = 0
 
-  var count: Int { elements.count - front }
-  var isEmpty: Bool { count == 0 }
+  package init() {}
 
-  mutating func append(_ element: Element) { elements.append(element) }
+  package var count: Int { elements.count - front }
+  package var isEmpty: Bool { count == 0 }
 
-  mutating func popFirst() -> Element? {
+  package mutating func append(_ element: Element) { elements.append(element) }
+
+  package mutating func popFirst() -> Element? {
     guard front < elements.count else { return nil }
     let first = elements[front]
     elements[front] = nil
@@ -24,7 +27,7 @@ struct WaitingLine<Element: Sendable>: Sendable {
   }
 
   /// Takes out the first one that matches, wherever it stands.
-  mutating func remove(where matches: (Element) -> Bool) -> Element? {
+  package mutating func remove(where matches: (Element) -> Bool) -> Element? {
     guard let index = elements[front...].firstIndex(where: { $0.map(matches) ?? false }) else { return nil }
     return elements.remove(at: index)
   }

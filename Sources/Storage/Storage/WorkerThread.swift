@@ -1,8 +1,7 @@
 import Glibc
-import Storage
 
-/// A thread of the driver: SQLite's calls block on the disk, which no event loop may.
-final class WorkerThread: Sendable {
+/// A thread of a driver, which may block where no event loop may.
+package final class WorkerThread: Sendable {
   private final class Body: Sendable {
     let run: @Sendable () -> Void
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -11,7 +10,7 @@ final class WorkerThread: Sendable {
   private let thread: pthread_t
 
   /// Starts it, for the database at a path.
-  init(path: String, _ run: @escaping @Sendable () -> Void) throws {
+  package init(path: String, _ run: @escaping @Sendable () -> Void) throws {
     var started = pthread_t()
     let body = Unmanaged.passRetained(Body(run))
     let code = pthread_create(
@@ -28,5 +27,5 @@ final class WorkerThread: Sendable {
   }
 
   /// Waits for its end. Once.
-  func join() { pthread_join(thread, nil) }
+  package func join() { pthread_join(thread, nil) }
 }
