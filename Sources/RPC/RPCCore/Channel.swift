@@ -42,21 +42,9 @@ extension Channel {
       try await unary(method, framed: request.serialized(reservingPrefix: framePrefixLength), options).message)
   }
 
-  /// One request, one reply, in bytes; the request's first five bytes are room for the prefix. A call that the server has refused
-  /// unseen, as one does that is about to stop, is made once more (gRFC A6, transparent retries).
+  /// One request, one reply, in bytes; the request's first five bytes are room for the prefix.
   public func unary(
-    _ method: MethodDescriptor, framed: [UInt8], _ options: CallOptions
-  ) async throws(RPCError) -> (message: [UInt8], trailingMetadata: Metadata) {
-    do {
-      return try await unaryOnce(method, framed: framed, options)
-    } catch {
-      guard error.wasRefused else { throw error }
-      return try await unaryOnce(method, framed: framed, options)
-    }
-  }
-
-  private func unaryOnce(
-    _ method: MethodDescriptor, framed: [UInt8], _ options: CallOptions
+    _ method: MethodDescriptor, framed: consuming [UInt8], _ options: CallOptions
   ) async throws(RPCError) -> (message: [UInt8], trailingMetadata: Metadata) {
     let call = try await open(method, options)
     try await call.send(framed: framed)

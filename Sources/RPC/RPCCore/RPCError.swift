@@ -12,8 +12,6 @@ public struct RPCError: Error, Sendable, CustomStringConvertible {
   public var metadata: Metadata
   /// What lies behind it. Stays in the process: it is logged and never sent.
   public var cause: (any Error)?
-  /// Whether no handler has seen the call, so that it may be repeated whatever it does. Stays in the process.
-  public var wasRefused = false
 
   /// An error to throw from a handler.
   public init(

@@ -44,17 +44,37 @@ public final class ClientChannel: Channel, @unchecked Sendable {
   public func open(_ method: MethodDescriptor, _ options: CallOptions) async throws(RPCError) -> ClientCall {
     loop.assertOnLoop()
     if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled before it began") }
-    let stream = GRPCClientStream(method: method, options: options, loop: loop, limits: limits, metrics: metrics)
+    let stream = GRPCClientStream(method, options, channel: self, loop: loop, limits: limits, metrics: metrics)
+    if let current = source.current { return try stream.begin(on: current, authority: source.authority) }
+    return try stream.begin(on: try await connection(options), authority: source.authority)
+  }
+
+  /// A connection that takes a call.
+  private func connection(_ options: CallOptions) async throws(RPCError) -> HTTP2Connection {
     // A call that waited may find that the connection takes no more: nothing was sent, so it may take the next one.
     let tries =
       options.waitForReady ? ClientChannel.maximumConnectionsAwaited : ClientChannel.maximumConnectionsTried
     for _ in 1..<tries {
-      if let current = source.current { return try stream.begin(on: current, authority: source.authority) }
+      if let current = source.current { return current }
       // The deadline runs while the call waits for a connection too.
       let connection = try await connect(options)
-      if !connection.isClosing { return try stream.begin(on: connection, authority: source.authority) }
+      if !connection.isClosing { return connection }
     }
-    return try stream.begin(on: try await connect(options), authority: source.authority)
+    return try await connect(options)
+  }
+
+  /// Begins a call once more that no server has begun.
+  func makeAgain(_ stream: GRPCClientStream, _ options: CallOptions) {
+    let bound = LoopBound((channel: self, stream: stream), on: loop)
+    stream.repeating = loop.spawn {
+      let (channel, stream) = bound.value
+      do throws(RPCError) {
+        let connection = try await channel.connection(options)
+        try stream.beginAgain(on: connection, authority: channel.source.authority)
+      } catch {
+        stream.giveUp(error)
+      }
+    }
   }
 
   /// Closes the connection when its calls have ended; the next call makes another one.

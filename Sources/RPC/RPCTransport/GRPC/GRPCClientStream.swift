@@ -6,6 +6,11 @@ import RPCCore
 ///
 /// Unchecked Sendable: only `cancel` may be called from elsewhere, and it hops to the loop.
 final class GRPCClientStream: @unchecked Sendable {
+  /// How often a call that has not left us is begun on another connection.
+  private static let maximumRepeats = 5
+
+  /// Where another connection comes from. Weak: a channel that nobody keeps ends.
+  private weak var channel: ClientChannel?
   private let method: MethodDescriptor
   private let options: CallOptions
   private let loop: EventLoop
@@ -23,8 +28,17 @@ final class GRPCClientStream: @unchecked Sendable {
   private var isEnded = false
   private var httpError: RPCError?
   private var status: (error: RPCError?, metadata: Metadata)?
+  private var held = HeldRequest()
+  private var repeats = 0
+  private var wasRefused = false
+  /// Waits for another connection.
+  var repeating: Task<Void, Never>?
 
-  init(method: MethodDescriptor, options: CallOptions, loop: EventLoop, limits: CallLimits, metrics: CallMetrics) {
+  init(
+    _ method: MethodDescriptor, _ options: CallOptions, channel: ClientChannel, loop: EventLoop, limits: CallLimits,
+    metrics: CallMetrics
+  ) {
+    self.channel = channel
     self.metrics = metrics
     self.method = method
     self.options = options
@@ -34,13 +48,35 @@ final class GRPCClientStream: @unchecked Sendable {
   }
 
   func begin(on connection: HTTP2Connection, authority: String) throws(RPCError) -> ClientCall {
-    var timeout: UInt64?
     let now = loop.clock.monotonicNanoseconds()
-    if let deadline = options.deadline {
-      let left = deadline.remainingNanoseconds(at: now)
-      guard left > 0 else { throw RPCError(.deadlineExceeded, "the deadline passed before the call began") }
-      timeout = left
+    let timeout = try open(on: connection, authority, at: now)
+    began = now
+    metrics.began(method)
+    let call = ClientCall(method: method, transport: self)
+    self.call = call
+    if let timeout {
+      deadlineTimer = loop.schedule(afterNanoseconds: timeout) { [weak self] in
+        self?.giveUp(RPCError(.deadlineExceeded, "no answer within the deadline"))
+      }
     }
+    return call
+  }
+
+  /// Sends once more what was sent to a server that has not begun the call.
+  func beginAgain(on connection: HTTP2Connection, authority: String) throws(RPCError) {
+    guard !isEnded else { return }
+    _ = try open(on: connection, authority, at: loop.clock.monotonicNanoseconds())
+    held.forEach { stream?.write($0) }
+    if held.hasEnded { stream?.finish() }
+    if !isCongested { call?.becameWritable() }
+  }
+
+  /// Opens the stream; gives the time that the call has left.
+  private func open(
+    on connection: HTTP2Connection, _ authority: String, at now: UInt64
+  ) throws(RPCError) -> UInt64? {
+    let timeout = options.deadline?.remainingNanoseconds(at: now)
+    guard timeout != 0 else { throw RPCError(.deadlineExceeded, "the deadline passed before the call began") }
     let headers = GRPCHeaders.request(
       path: method.path, authority: authority, timeoutNanoseconds: timeout, options: options)
     guard headers.listSize <= connection.peerHeaderListBytes else {
@@ -56,20 +92,22 @@ final class GRPCClientStream: @unchecked Sendable {
       throw RPCError(.unavailable, "the connection takes no more calls; try again")
     }
     self.stream = stream
-    began = now
-    metrics.began(method)
-    let call = ClientCall(method: method, transport: self)
-    self.call = call
-    if let timeout {
-      deadlineTimer = loop.schedule(afterNanoseconds: timeout) { [weak self] in
-        self?.giveUp(RPCError(.deadlineExceeded, "no answer within the deadline"))
-      }
-    }
-    return call
+    return timeout
+  }
+
+  /// Begins the call anew on another connection if no server can have begun it: one that has not left us several times, one
+  /// that a server has refused once, so that a server which refuses for want of room is not pressed. False if it cannot be.
+  private func makeAgain(hasLeft: Bool) -> Bool {
+    guard !isEnded, held.isWhole, !(hasLeft && wasRefused), let channel else { return false }
+    guard repeats < GRPCClientStream.maximumRepeats else { return false }
+    repeats += 1
+    if hasLeft { wasRefused = true }
+    channel.makeAgain(self, options)
+    return true
   }
 
   /// Ends the call from our side.
-  private func giveUp(_ error: RPCError) {
+  func giveUp(_ error: RPCError) {
     guard !isEnded else { return }
     end(error, Metadata())
     stream?.reset(NGHTTP2_CANCEL.rawValue)
@@ -80,6 +118,9 @@ final class GRPCClientStream: @unchecked Sendable {
     isEnded = true
     if let deadlineTimer { loop.cancel(deadlineTimer) }
     deadlineTimer = nil
+    repeating?.cancel()
+    repeating = nil
+    held.forget()
     metrics.ended(
       method, error?.code ?? .ok, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
       receivedBytes: receivedBytes)
@@ -103,6 +144,7 @@ final class GRPCClientStream: @unchecked Sendable {
 
 extension GRPCClientStream: HTTP2StreamHandler {
   func received(headers: HeaderBlock, endStream: Bool) {
+    held.forget()
     let httpStatus = headers.first(":status") ?? ""
     if GRPCHeaders.hasStatus(headers) {
       status = GRPCHeaders.parseStatus(headers)
@@ -149,24 +191,23 @@ extension GRPCClientStream: HTTP2StreamHandler {
   func becameWritable() { call?.becameWritable() }
 
   func closed(errorCode: UInt32) {
-    if let reason = stream?.abortReason {
-      end(RPCError(.unavailable, "the connection broke before the call ended: \(reason)"), Metadata())
+    let ended = stream
+    stream = nil
+    heldCredit = 0
+    // The call never left us, or the server says that it has done nothing of it (RFC 9113, 8.7).
+    let neverLeft = ended?.wasNotSent == true
+    if neverLeft || errorCode == NGHTTP2_REFUSED_STREAM.rawValue, makeAgain(hasLeft: !neverLeft) { return }
+    if let reason = ended?.abortReason {
+      return end(RPCError(.unavailable, "the connection broke before the call ended: \(reason)"), Metadata())
     }
     end(GRPCClientStream.error(http2: errorCode), Metadata())
-    stream = nil
-  }
-
-  /// The server says that it has done nothing of the call (RFC 9113, 8.7), or the call never left us.
-  private static var refused: RPCError {
-    var error = RPCError(.unavailable, "the server did not take the call; it can be repeated")
-    error.wasRefused = true
-    return error
   }
 
   /// The status that an HTTP/2 error code stands for (PROTOCOL-HTTP2.md of gRPC, "Errors").
   private static func error(http2 code: UInt32) -> RPCError {
     switch code {
-    case NGHTTP2_REFUSED_STREAM.rawValue: refused
+    case NGHTTP2_REFUSED_STREAM.rawValue:
+      RPCError(.unavailable, "the server did not take the call; it can be repeated")
     case NGHTTP2_CANCEL.rawValue: RPCError(.cancelled, "the server has cancelled the stream")
     case NGHTTP2_ENHANCE_YOUR_CALM.rawValue: RPCError(.resourceExhausted, "the server asks for fewer calls")
     case NGHTTP2_INADEQUATE_SECURITY.rawValue: RPCError(.permissionDenied, "the connection is not secure enough")
@@ -178,19 +219,27 @@ extension GRPCClientStream: HTTP2StreamHandler {
 extension GRPCClientStream: ClientCallTransport {
   func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isEnded else { return }
-    stream?.connection?.statistics.messagesSent += 1
     let frame = finishFrame(framed, compressed: compressed && options.compressesRequests)
     sentBytes += frame.count - framePrefixLength
-    stream?.write(frame)
+    held.add(frame)
+    guard let stream else { return }
+    stream.connection?.statistics.messagesSent += 1
+    stream.write(frame)
+    let isLong = method.kind.clientStreams && held.bytes > HeldRequest.streamedBytes
+    if isLong, stream.queuedBytes < held.bytes { held.forget() }
   }
 
   func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
     try Gzip.inflate(message, maximumBytes: limits.maximumMessageBytes)
   }
 
-  func finishSending() { stream?.finish() }
+  func finishSending() {
+    held.hasEnded = true
+    stream?.finish()
+  }
 
-  var isCongested: Bool { stream?.isCongested ?? false }
+  /// Who waits for another connection takes one message more.
+  var isCongested: Bool { stream?.isCongested ?? !isEnded }
 
   func messagesConsumed() {
     // Less than before is always bearable.

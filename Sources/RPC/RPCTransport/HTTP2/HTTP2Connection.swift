@@ -159,6 +159,8 @@ public final class HTTP2Connection {
       // nghttp2 may be at work further up the stack, and must not find a stream that is gone.
       nghttp2_session_set_stream_user_data(session, stream.id, nil)
       stream.abortReason = reason
+      // nghttp2 knows a client's stream from when its headers go out.
+      if nghttp2_session_find_stream(session, stream.id) == nil { stream.wasNotSent = true }
       statistics.streamsFailed += 1
       close(stream, NGHTTP2_CANCEL.rawValue)
     }
@@ -272,7 +274,10 @@ public final class HTTP2Connection {
 
   /// nghttp2 takes headers up to 64 KiB. It closes the stream itself if they were a request's.
   func couldNotSendHeaders(_ id: Int32) {
-    guard role == .server else { return }
+    guard role == .server else {
+      streams[id]?.wasNotSent = true
+      return
+    }
     nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, NGHTTP2_INTERNAL_ERROR.rawValue)
   }
 

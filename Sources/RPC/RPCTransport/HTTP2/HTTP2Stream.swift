@@ -37,6 +37,8 @@ public final class HTTP2Stream {
   public internal(set) var connection: HTTP2Connection?
   /// Why the connection broke, if that is how the stream ended.
   public internal(set) var abortReason: String?
+  /// Whether a client's stream ended before its headers went out.
+  public internal(set) var wasNotSent = false
   /// Whether the headers, data and trailers of the reply are all queued.
   public private(set) var isFinished = false
   /// Bytes queued and not yet handed to the connection.
