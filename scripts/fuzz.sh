@@ -12,6 +12,7 @@ export SWIFT_BACKTRACE=enable=no
 fuzz() { # target, program, saved corpus
   MAINSTAY_FUZZ=1 swift build --build-path .build-fuzz -c release --sanitize=fuzzer --product "$2"
   mkdir -p ".build-fuzz/corpus-$1"
+  echo "target $1, $seconds seconds"
   ".build-fuzz/release/$2" -max_total_time="$seconds" -timeout=30 -artifact_prefix=".build-fuzz/$1-" ".build-fuzz/corpus-$1" "$3"
 }
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Runs the tests that draw their rounds at random for long, and writes docs/evidence/soak.md from what they printed.
-# soak.sh [PART...]: "fuzz" (damaged bytes and messages), "crash" (kill -9 during imports), "power" (a disk that loses power), "abuse" (hostile peers at scale),
-# "simulation" (calls over a network that a seed decides), "load" (memory under load must be flat); all without an argument.
+# Runs the tests that draw their rounds at random for long, and writes docs/evidence/soak.md from what they printed; what it
+# says of parts that were not run stays.
+# soak.sh [PART...]: "fuzz" (damaged bytes and messages), "libfuzzer" (inputs that are sought by what code they reach), "crash"
+# (kill -9 during imports), "power" (a disk that loses power), "abuse" (hostile peers at scale), "simulation" (calls over a network
+# that a seed decides), "load" (memory under load must be flat); all without an argument.
 # Called by `make soak`, which builds the programs first. Exit code 0 only if all parts passed.
 #   MAINSTAY_FUZZ_ROUNDS, MAINSTAY_CRASH_ROUNDS   how many rounds; 300,000 and 200 without them
+#   MAINSTAY_LIBFUZZER_SECONDS                    seconds for each target of scripts/fuzz.sh; 300 without it
 #   MAINSTAY_POWER_ROUNDS, MAINSTAY_POWER_SEED    rounds of lost power, three losses each, and the first round's seed; 200
 #   MAINSTAY_CRASH_SEED                           the seed of the crash rounds; drawn without it
 #   MAINSTAY_ABUSE_SCALE                          how much more than in the tests hostile peers do; 50 without it
@@ -14,12 +17,13 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 report=docs/evidence/soak.md
-partial=.build/soak.md
+known=(fuzz libfuzzer crash power abuse simulation load)
 export MAINSTAY_BIN="$PWD/.build/release"
 export MAINSTAY_FUZZ_ROUNDS="${MAINSTAY_FUZZ_ROUNDS:-300000}" MAINSTAY_CRASH_ROUNDS="${MAINSTAY_CRASH_ROUNDS:-200}"
 export MAINSTAY_POWER_ROUNDS="${MAINSTAY_POWER_ROUNDS:-200}"
 
 export MAINSTAY_ABUSE_SCALE="${MAINSTAY_ABUSE_SCALE:-50}"
+libfuzzer_seconds="${MAINSTAY_LIBFUZZER_SECONDS:-300}"
 simulation_calls="${MAINSTAY_SIMULATION_CALLS:-1000000}" load_seconds="${MAINSTAY_LOAD_SECONDS:-600}"
 
 # The kills of each process, from the lines that the rounds print: "…, round 3: gateway after 12 ms, import after 40 ms".
@@ -47,6 +51,11 @@ describe() { # part: what it did
     abuse) echo "The hostile peers of the tests, $MAINSTAY_ABUSE_SCALE times as much of each." ;;
     power) sed -n 's/^MAINSTAY_POWER_SEED=\([0-9]*\): /Seed \1: /p' "$log" | sed 's/$/, none lost, none twice, none half./' ;;
     simulation | load) tail -n 3 "$log" | sed 's/^/    /' ;;
+    libfuzzer)
+      echo "Inputs that each target of \`scripts/fuzz.sh\` was given:"
+      echo
+      grep -aE '^(target |Done [0-9]+ runs)|ERROR: libFuzzer|SUMMARY' "$log" | sed 's/^/    /'
+      ;;
     fuzz) echo "$MAINSTAY_FUZZ_ROUNDS rounds of invented damage to each decoder and to each side of a connection." ;;
     crash)
       echo "$(grep -c '^MAINSTAY_CRASH_SEED=.*, round ' "$log") of $MAINSTAY_CRASH_ROUNDS rounds:" \
@@ -60,23 +69,27 @@ describe() { # part: what it did
 }
 
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(fuzz crash power abuse simulation load)
-swift build --build-tests </dev/null || exit 1
+[ ${#parts[@]} -gt 0 ] || parts=("${known[@]}")
+for part in "${parts[@]}"; do
+  if ! printf '%s\n' "${known[@]}" | grep -qx "$part"; then
+    echo "soak.sh: no part \"$part\"; there are: ${known[*]}" >&2
+    exit 2
+  fi
+done
+case " ${parts[*]} " in
+  *" fuzz "* | *" crash "* | *" power "* | *" abuse "*) swift build --build-tests </dev/null || exit 1 ;;
+esac
 mkdir -p "$(dirname "$report")"
 commit=$(git describe --always --dirty --abbrev=12 --exclude '*')
-{
-  echo "# Soak"
-  echo
-  echo "Written by \`scripts/soak.sh ${parts[*]}\` on $(date -u +%Y-%m-%d) at commit $commit, on $(nproc) cores ($(uname -sr))," \
-    "load $(cut -d ' ' -f 1 /proc/loadavg) before it began."
-} >"$partial"
 
 worst=0
 for part in "${parts[@]}"; do
   log=".build/soak-$part.log"
   begin=$SECONDS
+  before=$(cut -d ' ' -f 1 /proc/loadavg)
   case "$part" in
     fuzz) run_tests 'FuzzTests/' "$log" ;;
+    libfuzzer) run_program "$log" scripts/fuzz.sh "$libfuzzer_seconds" ;;
     crash) run_tests '\.CrashTests/' "$log" ;;
     power) run_tests '\.PowerLossTests/' "$log" ;;
     abuse) run_tests '\.AbuseTests/' "$log" ;;
@@ -84,21 +97,35 @@ for part in "${parts[@]}"; do
       swift build -c release --product simulate </dev/null && run_program "$log" "$MAINSTAY_BIN/simulate" "$simulation_calls"
       ;;
     load) run_program "$log" python3 Benchmarks/flat.py --seconds "$load_seconds" ;;
-    *) echo "soak.sh: no part \"$part\"; there are: fuzz, crash, power, abuse, simulation, load" >&2; exit 2 ;;
   esac
   status=$?
   case "$part" in
-    simulation | load) if [ "$status" -eq 0 ]; then passed=1 failed=0; else passed=0 failed=1; fi ;;
+    libfuzzer | simulation | load) if [ "$status" -eq 0 ]; then passed=1 failed=0; else passed=0 failed=1; fi ;;
     *) read -r passed failed <<<"$(scripts/count-tests.sh "$status" <"$log")" ;;
   esac
   [ "$failed" -eq 0 ] || worst=1
   {
-    printf '\n## %s: %s\n' "$part" "$([ "$failed" -eq 0 ] && echo passed || echo FAILED)"
-    echo "$passed tests passed, $failed failed, in $(((SECONDS - begin + 59) / 60)) minutes."
+    echo "## $part: $([ "$failed" -eq 0 ] && echo passed || echo FAILED)"
+    echo "On $(date -u +%Y-%m-%d) at commit $commit, on $(nproc) cores ($(uname -sr)), load $before before it began:" \
+      "$passed tests passed, $failed failed, in $(((SECONDS - begin + 59) / 60)) minutes."
     describe "$part"
     grep -A 2 '✘ Test .* recorded an issue' "$log" | cut -c 1-400 | sed 's/^/    /' | head -30
-  } >>"$partial"
+  } >".build/soak-$part.md"
+
+  # The report is whole after each part.
+  {
+    printf '# Soak\n\nWritten by `scripts/soak.sh`, each part when it ran last.\n'
+    for each in "${known[@]}"; do
+      if [ "$each" = "$part" ]; then
+        echo
+        cat ".build/soak-$part.md"
+      elif [ -f "$report" ]; then
+        awk -v part="$each" '/^## / { inside = index($0, "## " part ":") == 1; if (inside) print "" } inside' "$report" |
+          sed -e '${/^$/d}'
+      fi
+    done
+  } >.build/soak.md
+  mv .build/soak.md "$report"
 done
-mv "$partial" "$report"
 echo "Report: $report"
 exit "$worst"

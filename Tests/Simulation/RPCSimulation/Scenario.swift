@@ -29,17 +29,16 @@ struct Scenario {
     case close
     /// The client asks for a sign of life.
     case ping
+    /// The server refuses the next stream unseen, as one that holds too much.
+    case refuse
 
     /// Whether calls may be lost by it.
     var losesCalls: Bool {
       switch self {
       case .cut, .halfClose: true
-      case .stall, .drain, .close, .ping: false
+      case .stall, .drain, .close, .ping, .refuse: false
       }
     }
-
-    /// Whether calls that the server has not seen may have to be made again.
-    var refusesCalls: Bool { if case .drain = self { true } else { false } }
   }
 
   var forth: Route
@@ -48,12 +47,11 @@ struct Scenario {
   var serverLimits = HTTP2Limits()
   var calls: [CallPlan] = []
   var disturbances: [(at: UInt64, what: Disturbance)] = []
+  /// A fault of both ends.
+  var sabotage: Sabotage?
 
   /// Whether each call that is not given up must end as its plan says.
   var isLossless: Bool { !disturbances.contains { $0.what.losesCalls } }
-
-  /// Whether a call may end without having begun at the server.
-  var mayRefuse: Bool { disturbances.contains { $0.what.refusesCalls } }
 
   /// Draws a scenario with so many calls.
   init(_ random: SeededRandom, calls count: Int) {
@@ -80,12 +78,13 @@ struct Scenario {
   }
 
   private static func disturbance(_ random: SeededRandom) -> Disturbance {
-    switch random.below(8) {
+    switch random.below(10) {
     case 0, 1: .cut
     case 2: .halfClose(fromServer: random.chance(50))
     case 3: .stall(nanoseconds: random.within(0...3 * second))
     case 4, 5: .drain
     case 6: .close
+    case 7, 8: .refuse
     default: .ping
     }
   }

@@ -5,19 +5,25 @@ import RPCTransport
 ///
 /// Unchecked Sendable: its tasks run on that loop only.
 final class SimulatedCaller: @unchecked Sendable {
+  /// Bytes of a streamed request that a client must hold to make a refused call again.
+  private static let heldRequestBytes = 60_000
+
   private let channel: ClientChannel
   private let loop: EventLoop
   private let scenario: Scenario
   private let service: SimulatedService
+  private let network: SimulatedNetwork
   /// Calls that have not ended, by their numbers.
   private(set) var open: Set<Int> = []
   private(set) var faults: [String] = []
+  private var cancelTimers: [Int: CallTimer] = [:]
   /// How the calls ended.
   private(set) var outcomes: [StatusCode: Int] = [:]
 
-  init(_ scenario: Scenario, _ channel: ClientChannel, loop: EventLoop, service: SimulatedService) {
+  init(_ scenario: Scenario, _ network: SimulatedNetwork, loop: EventLoop, service: SimulatedService) {
     self.scenario = scenario
-    self.channel = channel
+    self.network = network
+    channel = ClientChannel(network, loop: loop)
     self.loop = loop
     self.service = service
   }
@@ -27,11 +33,14 @@ final class SimulatedCaller: @unchecked Sendable {
     open.insert(plan.id)
     let task = loop.spawn { [self] in await run(plan) }
     guard let cancel = plan.cancelNanoseconds else { return }
-    _ = CallTimer(loop, afterNanoseconds: plan.startNanoseconds + cancel) { task.cancel() }
+    cancelTimers[plan.id] = CallTimer(loop, afterNanoseconds: plan.startNanoseconds + cancel) { task.cancel() }
   }
 
   private func run(_ plan: CallPlan) async {
-    defer { open.remove(plan.id) }
+    defer {
+      cancelTimers.removeValue(forKey: plan.id)?.cancel()
+      open.remove(plan.id)
+    }
     do { try await loop.sleep(for: .nanoseconds(Int64(plan.startNanoseconds))) } catch { return }
     let begin = loop.clock.monotonicNanoseconds()
     let deadline = plan.deadlineNanoseconds.map { Deadline(monotonicNanoseconds: begin + $0) }
@@ -97,8 +106,13 @@ final class SimulatedCaller: @unchecked Sendable {
     if plan.deadlineNanoseconds != nil { expected.formUnion([.deadlineExceeded, .cancelled]) }
     if plan.cancelNanoseconds != nil { expected.insert(.cancelled) }
     if !scenario.isLossless { expected.insert(.unavailable) }
-    // A call whose headers had not gone out when the server said goodbye: it never began, and can be made again.
-    if scenario.mayRefuse, service.begun[plan.id] == 0 { expected.insert(.unavailable) }
+    if mayStayRefused(plan) { expected.insert(.unavailable) }
     if !expected.contains(code) { faults.append("call \(plan.id) (\(plan.kind)) ended with \(code): \(message)") }
+  }
+  /// What a server refuses unseen is made again once, if it is held still: not a second time, and not a long streamed request.
+  private func mayStayRefused(_ plan: CallPlan) -> Bool {
+    guard service.begun[plan.id] == 0, network.refusals > 0 else { return false }
+    let isLong = plan.kind.clientStreams && plan.requests * plan.requestBytes > SimulatedCaller.heldRequestBytes
+    return network.refusals > 1 || isLong
   }
 }

@@ -14,9 +14,11 @@ final class SimulatedEnd: HTTP2ConnectionDelegate {
   private(set) var isClosed = false
   private var closesWhenDone = false
   private(set) var isDirty = true
+  private let sabotage: Sabotage?
 
-  init(_ http2: HTTP2Connection, _ route: Scenario.Route) {
+  init(_ http2: HTTP2Connection, _ route: Scenario.Route, _ sabotage: Sabotage?) {
     self.http2 = http2
+    self.sabotage = sabotage
     outgoing = SimulatedWire(route)
     http2.delegate = self
   }
@@ -29,7 +31,8 @@ final class SimulatedEnd: HTTP2ConnectionDelegate {
       while outgoing.hasRoom {
         guard let count = http2.nextOutput(buffer) else { return close("the connection is broken", at: now, random) }
         if count == 0 { break }
-        outgoing.send(UnsafeRawBufferPointer(rebasing: buffer[0..<count]), at: now, random)
+        let frame = UnsafeRawBufferPointer(rebasing: buffer[0..<count])
+        if sabotage?.loses(frame) != true { outgoing.send(frame, at: now, random) }
       }
     }
     guard !isClosed, outgoing.hasRoom else { return }
@@ -85,8 +88,8 @@ final class SimulatedConnection {
     guard let client = HTTP2Connection(role: .client, limits: scenario.clientLimits),
       let server = HTTP2Connection(role: .server, limits: scenario.serverLimits)
     else { return nil }
-    self.client = SimulatedEnd(client, scenario.forth)
-    self.server = SimulatedEnd(server, scenario.back)
+    self.client = SimulatedEnd(client, scenario.forth, scenario.sabotage)
+    self.server = SimulatedEnd(server, scenario.back, scenario.sabotage)
     self.client.other = self.server
     self.server.other = self.client
     self.server.accept = { [weak self] stream in
@@ -97,6 +100,10 @@ final class SimulatedConnection {
 
   var ends: [SimulatedEnd] { [client, server] }
   var isOver: Bool { ends.allSatisfy { $0.isClosed && $0.outgoing.nextArrival == nil } }
+}
+
+struct WeakEnd {
+  weak var http2: HTTP2Connection?
 }
 
 struct WeakStream {

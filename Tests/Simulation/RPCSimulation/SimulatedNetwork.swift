@@ -14,7 +14,12 @@ final class SimulatedNetwork: ConnectionSource, @unchecked Sendable {
   private let scenario: Scenario
   private let random: SeededRandom
   private let clock: VirtualClock
-  private let accept: (HTTP2Stream) -> (any HTTP2StreamHandler)?
+  private let acceptor: GRPCAcceptor
+  private let loop: EventLoop
+  /// Streams that the server is still to refuse.
+  private var refusalsDue = 0
+  /// Streams that it has refused.
+  private(set) var refusals = 0
   private(set) var connections: [SimulatedConnection] = []
   private var standing: [SimulatedConnection] = []
   private var connecting: SimulatedConnection?
@@ -24,12 +29,15 @@ final class SimulatedNetwork: ConnectionSource, @unchecked Sendable {
   private var pending: [(at: UInt64, act: (UInt64) -> Void)] = []
   /// Streams of connections that are over.
   private var over: [WeakStream] = []
+  /// Ends of connections that are over.
+  private var overEnds: [WeakEnd] = []
 
   init(_ scenario: Scenario, _ random: SeededRandom, _ clock: VirtualClock, acceptor: GRPCAcceptor, loop: EventLoop) {
     self.scenario = scenario
     self.random = random
     self.clock = clock
-    accept = { acceptor.accept($0, peer: Peer(address: "simulation", certificate: nil), loop: loop) }
+    self.acceptor = acceptor
+    self.loop = loop
     let start = clock.monotonicNanoseconds()
     for (time, what) in scenario.disturbances {
       pending.append((start + time, { [unowned self] now in disturb(what, now) }))
@@ -59,7 +67,8 @@ final class SimulatedNetwork: ConnectionSource, @unchecked Sendable {
   }
 
   private func begin() {
-    guard let connection = SimulatedConnection(scenario, accept: accept) else { return }
+    let made = SimulatedConnection(scenario) { [unowned self] in accept($0) }
+    guard let connection = made else { return }
     connecting = connection
     connection.client.onFirstBytes = { [weak self, weak connection] in
       guard let self, let connection, connecting === connection else { return }
@@ -79,6 +88,15 @@ final class SimulatedNetwork: ConnectionSource, @unchecked Sendable {
       finishConnecting()
     }
     connections.append(connection)
+  }
+
+  private func accept(_ stream: HTTP2Stream) -> (any HTTP2StreamHandler)? {
+    guard refusalsDue == 0 else {
+      refusalsDue -= 1
+      refusals += 1
+      return nil
+    }
+    return acceptor.accept(stream, peer: Peer(address: "simulation", certificate: nil), loop: loop)
   }
 
   private func finishConnecting() {
@@ -138,12 +156,16 @@ final class SimulatedNetwork: ConnectionSource, @unchecked Sendable {
     connections.removeAll { connection in
       guard connection.isOver else { return false }
       over.append(contentsOf: connection.streams)
+      overEnds.append(contentsOf: connection.ends.map { WeakEnd(http2: $0.http2) })
       return true
     }
   }
 
   /// Streams of connections that are over, and still somewhere.
   var livingStreams: Int { over.reduce(0) { $0 + ($1.stream == nil ? 0 : 1) } }
+
+  /// Ends of connections that are over, and still somewhere.
+  var livingEnds: Int { overEnds.reduce(0) { $0 + ($1.http2 == nil ? 0 : 1) } }
 
   private func disturb(_ what: Scenario.Disturbance, _ now: UInt64) {
     guard let connection = standing.isEmpty ? connections.last : random.pick(standing) else { return }
@@ -162,6 +184,7 @@ final class SimulatedNetwork: ConnectionSource, @unchecked Sendable {
     case .drain: connection.server.http2.drain()
     case .close: close()
     case .ping: connection.client.http2.ping()
+    case .refuse: refusalsDue += 1
     }
   }
 }

@@ -24,10 +24,12 @@ public enum Simulation {
   /// How long a loop's thread may take to end, in steps of a tenth of a millisecond: it only has to get its turn.
   private static let stepsUntilGone = 100_000
 
-  /// Runs the scenario of a seed to its end, and waits until its event loop has given back what it had of the system.
-  public static func run(seed: UInt64, calls: Int = 10) async throws -> Report {
+  /// Runs the scenario of a seed to its end, with a fault that is planted if one is given, and waits until its event loop has given back what it had of the system.
+  public static func run(seed: UInt64, calls: Int = 10, sabotage: Sabotage? = nil) async throws -> Report {
     weak var ended: EventLoop?
-    var report = try await run(seed, calls) { ended = $0 }
+    var report = try await run(seed, calls, sabotage) { ended = $0 }
+    // What hangs keeps its loop.
+    guard report.faults.isEmpty else { return report }
     var steps = 0
     while ended != nil, steps < stepsUntilGone {
       usleep(100)
@@ -37,14 +39,18 @@ public enum Simulation {
     return report
   }
 
-  private static func run(_ seed: UInt64, _ calls: Int, _ watch: (EventLoop) -> Void) async throws -> Report {
+  private static func run(
+    _ seed: UInt64, _ calls: Int, _ sabotage: Sabotage?, _ watch: (EventLoop) -> Void
+  ) async throws -> Report {
     let clock = VirtualClock()
     let random = SeededRandom(seed)
     let loop = try EventLoop(clock: clock, random: random)
     watch(loop)
     defer { loop.stop() }
     return try await loop.run {
-      let world = SimulatedWorld(Scenario(random, calls: calls), random, clock, loop)
+      var scenario = Scenario(random, calls: calls)
+      scenario.sabotage = sabotage
+      let world = SimulatedWorld(scenario, random, clock, loop)
       let faults = await world.run()
       return Report(seed: seed, calls: calls, outcomes: world.caller.outcomes, faults: faults)
     }
@@ -81,7 +87,7 @@ final class SimulatedWorld: @unchecked Sendable {
     logger.logLevel = .critical
     let acceptor = GRPCAcceptor(router: service.router, logger: logger)
     network = SimulatedNetwork(scenario, random, clock, acceptor: acceptor, loop: loop)
-    caller = SimulatedCaller(scenario, ClientChannel(network, loop: loop), loop: loop, service: service)
+    caller = SimulatedCaller(scenario, network, loop: loop, service: service)
   }
 
   /// Runs to the end and gives what was wrong.
@@ -110,6 +116,9 @@ final class SimulatedWorld: @unchecked Sendable {
       clock.advance(to: now)
       return comeBack()
     }
+    if isEnding, network.connections.isEmpty, service.running == 0, loop.nextTimerNanoseconds != nil {
+      return end(["timers are left that nobody waits for"])
+    }
     guard let next = [network.nextEvent, loop.nextTimerNanoseconds].compactMap({ $0 }).min() else { return end([]) }
     guard next < start + SimulatedWorld.longest else { return end(["still busy after an hour"]) }
     turns = 0
@@ -133,6 +142,7 @@ final class SimulatedWorld: @unchecked Sendable {
       faults.append("connections are left: \(states)")
     }
     if network.livingStreams > 0 { faults.append("\(network.livingStreams) streams are left") }
+    if network.livingEnds > 0 { faults.append("\(network.livingEnds) ends of connections are left") }
     continuation?.resume(returning: faults)
     continuation = nil
   }
