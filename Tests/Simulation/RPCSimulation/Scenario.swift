@@ -96,6 +96,8 @@ struct CallPlan: Sendable {
   enum Answer: Sendable {
     case reply
     case fail
+    /// Fails behind the first request that it has read, or the first reply.
+    case breakOff
     /// Sleeps until it is cancelled.
     case hang
     /// Takes its time first.
@@ -119,6 +121,12 @@ struct CallPlan: Sendable {
   /// Whether the caller forgets the call after the first reply.
   let dropsCall: Bool
 
+  /// Whether there is something that the server can break off.
+  var isBrokenOff: Bool {
+    guard case .breakOff = answer else { return false }
+    return kind.clientStreams ? requests > 0 : replies > 0
+  }
+
   init(_ random: SeededRandom, id: Int, startsWithin span: UInt64) {
     self.id = id
     kind = random.pick([.unary, .unary, .clientStreaming, .serverStreaming, .bidirectional])
@@ -131,6 +139,7 @@ struct CallPlan: Sendable {
     switch random.below(20) {
     case 0, 1: answer = .fail
     case 2: answer = .hang
+    case 6, 7: answer = .breakOff
     case 3, 4, 5: answer = .late(nanoseconds: random.within(0...2 * second))
     default: answer = .reply
     }

@@ -100,7 +100,8 @@ final class SimulatedCaller: @unchecked Sendable {
     switch plan.answer {
     case .fail: expected = [SimulatedService.failure]
     case .hang: expected = []
-    case .reply, .late: break
+    case .breakOff where plan.isBrokenOff: expected = [SimulatedService.failure]
+    case .reply, .late, .breakOff: break
     }
     if plan.dropsCall { expected.insert(.ok) }
     if plan.deadlineNanoseconds != nil { expected.formUnion([.deadlineExceeded, .cancelled]) }

@@ -56,6 +56,7 @@ final class SimulatedService: @unchecked Sendable {
       var sequence = 0
       while let request = try await call.receive() {
         check(request, plan, sequence)
+        try breakOff(plan)
         sequence += 1
       }
       if sequence != plan.requests { faults.append("call \(id): \(sequence) requests instead of \(plan.requests)") }
@@ -74,7 +75,7 @@ final class SimulatedService: @unchecked Sendable {
 
   private func prepare(_ plan: CallPlan) async throws {
     switch plan.answer {
-    case .reply: break
+    case .reply, .breakOff: break
     case .fail: throw RPCError(SimulatedService.failure, "as planned")
     case .hang: try await loop.sleep(for: .seconds(100_000))
     case .late(let nanoseconds): try await loop.sleep(for: .nanoseconds(Int64(nanoseconds)))
@@ -83,6 +84,11 @@ final class SimulatedService: @unchecked Sendable {
 
   private func reply(_ call: ServerCall, _ plan: CallPlan, _ sequence: Int) async throws {
     try await call.send(framed: SimulatedMessage.framed(plan.id, sequence, filling: plan.replyBytes))
+    try breakOff(plan)
+  }
+
+  private func breakOff(_ plan: CallPlan) throws {
+    if plan.isBrokenOff { throw RPCError(SimulatedService.failure, "broken off as planned") }
   }
 
   private func check(_ request: [UInt8], _ plan: CallPlan, _ sequence: Int) {
