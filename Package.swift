@@ -96,7 +96,8 @@ let package = Package(
     layer(
       "ServiceStorage", "Platform/ServiceStorage",
       [
-        "Core", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing",
+        "Core", "API", "RPCCore", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit",
+        "EventFollowing",
         "ProductCopies",
         logging,
       ]),
@@ -152,6 +153,10 @@ let package = Package(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
     program(
       "mainstay-load", "Load", ["Core", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", argumentParser, yams]),
+
+    .executableTarget(
+      name: "durable", dependencies: ["Core", "Storage", "StorageSQLite"], path: "Benchmarks/durable",
+      swiftSettings: strict),
 
     // Tests: no product imports it
     layer(
@@ -218,6 +223,12 @@ let package = Package(
       "AgentServiceTests", "Agent/Service",
       ["AgentService", "MainstayTesting", "API", "Core", "ProductCopies", "Protobuf", "RPCCore", "Storage"]),
 
+    suite(
+      "UpgradeTests", "Upgrade",
+      [
+        "AgentService", "CustomerService", "PartnerService", "ReportingService", "MainstayTesting", "Core", "Storage",
+        "StorageSQLite",
+      ]),
     suite("DemoTests", "Demo", ["Demo", "AgentDomain", "Core", "CustomerDomain", "PartnerDomain"]),
 
     // House rules
@@ -268,7 +279,7 @@ let package = Package(
     .target(name: "CCrashDisk", dependencies: ["CSQLite"], path: "Tests/CrashDisk"),
     suite(
       "StorageTests", "Storage",
-      ["MainstayTesting", "Storage", "StoragePostgres", "StorageSQLite", "CCrashDisk", "Core"]),
+      ["MainstayTesting", "Storage", "StoragePostgres", "StorageSQLite", "CCrashDisk", "CSQLite", "Core"]),
   ]
 )
 

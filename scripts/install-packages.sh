@@ -15,6 +15,7 @@ test=(
 )
 bench=(
   python3 openssl nghttp2-client nghttp2-server                         # load, and the floor to compare with
+  strace                                                                # counts syncs of the disk
   g++ libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc              # the peer in gRPC C++
   postgresql                                                            # pgbench, and the server beside it
 )

@@ -25,7 +25,7 @@ struct Mainstay: ParsableCommand {
     subcommands: [
       UpCommand.self, DownCommand.self, StatusCommand.self, CertsCommand.self, CallCommand.self, CustomersCommand.self,
       PoliciesCommand.self, AgentsCommand.self, PartnersCommand.self, ProductsCommand.self, ReportsCommand.self,
-      EventsCommand.self, JobsCommand.self, DemoCommand.self, ChannelsCommand.self,
+      EventsCommand.self, JobsCommand.self, DemoCommand.self, ChannelsCommand.self, StorageCommand.self,
     ])
 
   static func main() {

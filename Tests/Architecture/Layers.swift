@@ -41,7 +41,8 @@ enum Layers {
     "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "Jobs"],
     // A program's start: its database, and what it follows.
     "ServiceStorage": [
-      "Core", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit", "EventFollowing",
+      "Core", "API", "RPCCore", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit",
+      "EventFollowing",
       "ProductCopies",
       "Logging",
     ],
@@ -87,6 +88,9 @@ enum Layers {
     "mainstay-interop": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ArgumentParser", "Logging"],
     // Calls by bytes over the transport itself: a stub per call would cost more than the server it measures.
     "mainstay-load": ["Core", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "ArgumentParser", "Yams"],
+
+    // Measures durable writes.
+    "durable": ["Core", "Storage", "StorageSQLite"],
 
     // What tests share. It is in no other list: no product may use it.
     "MainstayTesting": [

@@ -108,8 +108,10 @@ struct CrashBook {
 
   /// Instalments of all policies.
   var premiums: Int { policies.reduce(0) { $0 + $1.instalments.count } }
-  /// Events that the customer service must tell of: one for each row, since no row changes.
-  var events: Int { holders + policies.count + premiums }
+  /// Every third holder gets another name in the end.
+  private static let changedHolders = 3
+  /// Events that the customer service must tell of: one for each row, and one for each that changes.
+  var events: Int { holders + policies.count + premiums + (holders + Self.changedHolders - 1) / Self.changedHolders }
 
   // MARK: - Files
 
@@ -147,6 +149,12 @@ struct CrashBook {
 
   var customerFile: String {
     "id,family,given,born\n" + (0..<holders).map { "h\($0),Li,Ming\($0),1980-01-02\n" }.joined()
+  }
+
+  /// The customers again, some of them with another name.
+  var changedFile: String {
+    "id,family,given,born\n"
+      + (0..<holders).map { "h\($0),Li,\($0 % Self.changedHolders == 0 ? "Hong" : "Ming")\($0),1980-01-02\n" }.joined()
   }
 
   var policyFile: String {

@@ -21,6 +21,7 @@ final class CrashRound: Sendable {
     Step(name: "customers", command: ["customers", "import"]),
     Step(name: "policies", command: ["policies", "import"]),
     Step(name: "premiums", command: ["policies", "import-premiums"]),
+    Step(name: "changes", command: ["customers", "import"]),
   ]
 
   /// The program that imports, beside what `mainstay up` starts, and the supervisor.
@@ -28,7 +29,7 @@ final class CrashRound: Sendable {
   /// The rows of a round: about a second.
   private static let policies = 2_500
   /// Kills fall within this time; imports take about as long.
-  private static let latestKillMilliseconds = 1_500
+  private static let latestKillMilliseconds = 1_800
 
   private struct Kill: Sendable {
     let afterMilliseconds: Int
@@ -61,6 +62,7 @@ final class CrashRound: Sendable {
     self.kills = kills
     for (name, text) in [
       ("customers", book.customerFile), ("policies", book.policyFile), ("premiums", book.premiumFile),
+      ("changes", book.changedFile),
     ] { try system.home.write("\(book.source)-\(name).csv", text) }
   }
 

@@ -32,6 +32,8 @@ struct CrashTests {
       }
       done += Self.roundsPerSystem
       try await system.down()
+      let checked = try await system.mainstay(["storage", "check", "--format", "csv"])
+      #expect(checked.code == 0, "MAINSTAY_CRASH_SEED=\(seed): \(checked.output)\(checked.errors)")
     }
   }
 
@@ -69,7 +71,7 @@ final class CrashedSystem {
   func prepare() async throws {
     for (name, text) in [
       ("customers", CrashBook.customerMapping), ("policies", CrashBook.policyMapping),
-      ("premiums", CrashBook.premiumMapping),
+      ("premiums", CrashBook.premiumMapping), ("changes", CrashBook.customerMapping),
     ] { try system.home.write("\(name).yaml", text + "\n") }
     let body = #"{"branch": {"code": "CR", "name": "Branch", "region": "广东省"}, "requestId": "branch"}"#
     _ = try await system.answer(["call", "mainstay.agent.v1.AgentService/CreateBranch", body])
@@ -102,7 +104,8 @@ final class CrashedSystem {
 
   /// Nothing is left to do.
   private func importAgain(_ book: CrashBook, _ context: Comment) async throws {
-    for (step, rows) in zip(CrashRound.steps, [book.holders, book.policies.count, book.premiums]) {
+    // Not the customers as they were before they changed.
+    for (step, rows) in zip(CrashRound.steps.dropFirst(), [book.policies.count, book.premiums, book.holders]) {
       let summary = try await system.answer(step.arguments(system, book.source) + ["--format", "json"])
       #expect(
         summary.contains("\"created\": 0, \"updated\": 0, \"unchanged\": \(rows), \"rejected\": 0"),
@@ -110,7 +113,7 @@ final class CrashedSystem {
     }
   }
 
-  /// Until reporting says that it has all. Each row made one event, and each event counts once: never more, and in the end no less.
+  /// Until reporting says that it has all. Each row made one event, and one more when it changed, and each event counts once: never more, and in the end no less.
   private func waitForReporting(_ context: Comment) async throws {
     let expected = [
       "customer": books.reduce(0) { $0 + $1.events }, "agent": 1 + agents.count, "partner": partners.count,

@@ -11,6 +11,7 @@ import datetime
 import glob
 import importlib
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -54,6 +55,7 @@ from mainstay.customer.v1 import policy_service_pb2 as policies  # noqa: E402
 from mainstay.partner.v1 import partner_service_pb2 as partners  # noqa: E402
 from mainstay.platform.v1 import events_pb2 as events  # noqa: E402
 from mainstay.platform.v1 import jobs_pb2 as jobs  # noqa: E402
+from mainstay.platform.v1 import maintenance_pb2 as maintenance  # noqa: E402
 from mainstay.platform.v1 import product_copies_pb2 as copies  # noqa: E402
 from mainstay.platform.v1.money_pb2 import Money  # noqa: E402
 from mainstay.reporting.v1 import reporting_service_pb2 as reports  # noqa: E402
@@ -424,6 +426,15 @@ def cancel_job(call, left):
     except grpc.RpcError as error:
         return error.code() == grpc.StatusCode.FAILED_PRECONDITION
     return False
+
+
+@smoke("platform.v1.MaintenanceService/BackUpDatabase")
+def back_up_database(call, left):
+    folder = tempfile.mkdtemp()
+    size = call(maintenance.BackUpDatabaseRequest(path=folder + "/backup.db")).byte_count
+    file = os.stat(folder + "/backup.db")
+    shutil.rmtree(folder)
+    return size == file.st_size > 0 and file.st_mode & 0o777 == 0o600
 
 
 # The run

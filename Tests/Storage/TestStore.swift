@@ -1,3 +1,4 @@
+import CSQLite
 import Core
 import Glibc
 import Storage
@@ -26,6 +27,21 @@ final class TemporaryFolder: Sendable {
   }
 
   var database: String { path + "/store.db" }
+
+  /// Puts bytes into the database's file.
+  func overwrite(_ bytes: [UInt8], at offset: Int) {
+    let file = open(database, O_WRONLY)
+    defer { close(file) }
+    pwrite(file, bytes, bytes.count, off_t(offset))
+  }
+
+  /// Runs SQL on the file as any other program would.
+  func runSQL(_ sql: String) {
+    var handle: OpaquePointer?
+    sqlite3_open(database, &handle)
+    sqlite3_exec(handle, sql, nil, nil, nil)
+    sqlite3_close(handle)
+  }
 }
 
 /// A clock that is turned by hand; its monotonic side is the system's.

@@ -190,6 +190,8 @@ public enum APIDescriptors {
     StartJobRequest.self,
     CancelJobRequest.self,
     WatchJobRequest.self,
+    BackUpDatabaseRequest.self,
+    BackUpDatabaseResponse.self,
     ProductCopy.self,
     ProductCopyStatus.self,
     GetProductCopyRequest.self,

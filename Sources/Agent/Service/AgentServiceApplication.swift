@@ -10,6 +10,17 @@ import UseCases
 public struct AgentServiceApplication: DatabaseService, KeepsProductCopies {
   /// The service's tables.
   public static var migrations: [Migration] { AgentSchema.migrations + ProductCopies.migrations + Jobs.migrations }
+  /// Their rows and events.
+  public static var aggregates: [AggregateRows] {
+    [
+      AggregateRows("branch", key: "branch_id"), AggregateRows("team", key: "team_id"),
+      AggregateRows("agent", key: "agent_id"),
+      // An activity never changes; it is found by its agent and time alone.
+      AggregateRows(
+        "activity", key: ["agent_id", "activity_time", "activity_id"], id: "activity_id", version: "1",
+        isKnown: "substr(event_aggregate, 1, 4) = 'act_'"),
+    ]
+  }
 
   /// Events and jobs.
   public let foundation: ServiceFoundation

@@ -9,6 +9,19 @@ import UseCases
 public struct CustomerServiceApplication: DatabaseService, KeepsProductCopies {
   /// The service's tables.
   public static var migrations: [Migration] { CustomerSchema.migrations + ProductCopies.migrations + Jobs.migrations }
+  /// Their rows and events.
+  public static var aggregates: [AggregateRows] {
+    [
+      AggregateRows("party", key: "party_id"), AggregateRows("policy", key: "policy_id"),
+      // An instalment's events are about POLICY_ID/DUE_DATE; a due date has ten characters.
+      AggregateRows(
+        "premium", key: ["policy_id", "due_date"], id: "policy_id || '/' || due_date",
+        lookup: """
+          policy_id = substr(event_aggregate, 1, length(event_aggregate) - 11)
+            AND due_date = substr(event_aggregate, length(event_aggregate) - 9)
+          """),
+    ]
+  }
 
   /// Events and jobs.
   public let foundation: ServiceFoundation

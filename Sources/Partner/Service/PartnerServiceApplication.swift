@@ -9,6 +9,10 @@ import UseCases
 public struct PartnerServiceApplication: DatabaseService {
   /// The service's tables.
   public static var migrations: [Migration] { PartnerSchema.migrations + Jobs.migrations }
+  /// Their rows and events.
+  public static var aggregates: [AggregateRows] {
+    [AggregateRows("partner", key: "id"), AggregateRows("product", key: "id")]
+  }
 
   /// Events and jobs.
   public let foundation: ServiceFoundation

@@ -5,6 +5,8 @@ import RPCTransport
 struct OperatorAnswers: Sendable {
   let group: EventLoopGroup
   let health: HealthRegistry
+  /// Figures of the program itself, in Prometheus' text form.
+  var metrics: @Sendable () -> String = { "" }
 
   func answer(_ path: String) async -> OperatorReply {
     switch path {
@@ -14,7 +16,7 @@ struct OperatorAnswers: Sendable {
     case "/metrics":
       do {
         let text = PrometheusText.text(server: try await group.serverMetrics(), client: try await group.clientMetrics())
-        return OperatorReply(status: 200, text, contentType: "text/plain; version=0.0.4; charset=utf-8")
+        return OperatorReply(status: 200, text + metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
       } catch {
         return OperatorReply(status: 503, "the figures cannot be gathered: the process is stopping\n")
       }

@@ -20,6 +20,8 @@ public struct ServiceApplication: Sendable {
   public var background: [@Sendable () async throws -> Void]
   /// Returns when the process may say that it is healthy; runs beside the loops and is cancelled at the end.
   public var ready: @Sendable () async throws -> Void = {}
+  /// Figures of its own in Prometheus' text form, for the operators' /metrics.
+  public var metrics: @Sendable () -> String = { "" }
   /// Called last, when nothing runs any more.
   public var close: @Sendable () -> Void
 
@@ -109,6 +111,25 @@ public enum ServiceProcess {
     exit(0)
   }
 
+  /// Does a piece of work without serving, on the first event loop, with the settings that the arguments name; never returns. Exit
+  /// code: what the work gives; 1 when it throws, 2 when the configuration or an argument is wrong.
+  public static func work(
+    _ name: String, keys: [ConfigurationKey], arguments: [String],
+    _ body: @escaping @Sendable (ServiceEnvironment) async throws -> Int32
+  ) async -> Never {
+    let keys = ConfigurationKey.common + keys
+    do {
+      if Configuration.request(arguments) == .help { end(0, help(name, keys), to: STDOUT_FILENO) }
+      let configuration = try Configuration(arguments: arguments, environment: environmentVariables(), keys: keys)
+      let environment = try makeEnvironment(name, configuration)
+      exit(try await environment.group.first.run { try await body(environment) })
+    } catch let error as ConfigurationError {
+      end(2, "mainstay-\(name): \(error)")
+    } catch {
+      end(1, "mainstay-\(name): \(error)")
+    }
+  }
+
   private static func serve(
     _ name: String, _ environment: ServiceEnvironment, _ signals: SignalWatch,
     _ start: @escaping @Sendable (ServiceEnvironment) async throws -> ServiceApplication
@@ -128,7 +149,7 @@ public enum ServiceProcess {
     listening.budget = limits.budget
     listening.onCertificates = { logger.certificatesRead($0, for: "callers") }
     let server = try await Server(listening, acceptor: acceptor, group: environment.group)
-    let operators = try await startOperators(environment, health)
+    let operators = try await startOperators(environment, health, application.metrics)
     let background = startBackground(application, environment)
     let ready = application.ready
     let opening = environment.group.first.spawn {
@@ -155,12 +176,12 @@ public enum ServiceProcess {
 
   /// The operators' listener; nil if none is configured.
   private static func startOperators(
-    _ environment: ServiceEnvironment, _ health: HealthRegistry
+    _ environment: ServiceEnvironment, _ health: HealthRegistry, _ metrics: @escaping @Sendable () -> String
   ) async throws -> OperatorServer? {
     let key = "operators.listen"
     guard !environment.configuration.text(key).isEmpty else { return nil }
     let address = try environment.configuration.address(key)
-    let answers = OperatorAnswers(group: environment.group, health: health)
+    let answers = OperatorAnswers(group: environment.group, health: health, metrics: metrics)
     let server = try await OperatorServer(
       host: address.host, port: address.port, loop: environment.group.first
     ) { await answers.answer($0) }

@@ -1,4 +1,5 @@
 import Glibc
+import RPCCore
 import ServiceRuntime
 import Storage
 import StoragePostgres
@@ -32,18 +33,9 @@ public enum ServiceDatabase {
   public static func open(
     _ environment: ServiceEnvironment, service: String, migrations: [Migration]
   ) async throws -> any Database {
-    let configuration = environment.configuration
-    let location = try configuration.location(key.name)
-    let database: any Database
-    switch location.scheme {
-    case "sqlite": database = try SQLiteDatabase(path: location.path, clock: environment.clock)
-    case "postgresql":
-      let connections = try configuration.integer(connections.name, in: 4...500)
-      database = try await PostgresDatabase.open(
-        try server(configuration, service), clock: environment.clock, limits: PostgresLimits(connections: connections))
-    default:
-      throw ConfigurationError("\(key.name): \(location.scheme) is not supported; use sqlite:PATH or postgresql://…")
-    }
+    let location = try environment.configuration.location(key.name)
+    let database = try await connect(
+      environment, service: service, to: location, uri: environment.configuration.text(key.name))
     do { try await database.migrate(migrations) } catch {
       database.close()
       throw error
@@ -51,13 +43,31 @@ public enum ServiceDatabase {
     return database
   }
 
+  /// Opens a database and leaves its schema as it is. `uri` is the whole of what names a server.
+  static func connect(
+    _ environment: ServiceEnvironment, service: String, to location: (scheme: String, path: String), uri: String,
+    limits: SQLiteLimits = SQLiteLimits()
+  ) async throws -> any Database {
+    let configuration = environment.configuration
+    switch location.scheme {
+    case "sqlite": return try SQLiteDatabase(path: location.path, clock: environment.clock, limits: limits)
+    case "postgresql":
+      let connections = try configuration.integer(connections.name, in: 4...500)
+      return try await PostgresDatabase.open(
+        try server(configuration, service, uri), clock: environment.clock,
+        limits: PostgresLimits(connections: connections))
+    default:
+      throw ConfigurationError("\(key.name): \(location.scheme) is not supported; use sqlite:PATH or postgresql://…")
+    }
+  }
+
   private static func server(
-    _ configuration: Configuration, _ service: String
+    _ configuration: Configuration, _ service: String, _ uri: String
   ) throws(ConfigurationError) -> PostgresLocation {
     let file = configuration.path(passwordFile.name)
     do throws(PostgresLocation.Invalid) {
       return try PostgresLocation(
-        uri: configuration.text(key.name), schema: service, application: "mainstay-\(service)",
+        uri: uri, schema: service, application: "mainstay-\(service)",
         passwordFile: file.isEmpty ? nil : file)
     } catch {
       throw ConfigurationError("\(key.name): \(error)")
@@ -82,7 +92,9 @@ extension ServiceProcess {
     _ name: String, _ service: Service.Type, keys: [ConfigurationKey] = [],
     beside: @escaping @Sendable (ServiceEnvironment, Service) throws -> Beside = { _, _ in Beside() }
   ) async -> Never {
-    await run(name, keys: ServiceDatabase.keys + keys) { environment in
+    let keys = ServiceDatabase.keys + keys
+    await StorageCommand(name, keys: keys, migrations: Service.migrations, aggregates: Service.aggregates).runIfAsked()
+    await run(name, keys: keys) { environment in
       let database = try await ServiceDatabase.open(environment, service: name, migrations: Service.migrations)
       let service = try await Service(
         database: database, clock: environment.clock, random: environment.random,
@@ -100,8 +112,23 @@ extension ServiceProcess {
 extension ServiceEnvironment {
   /// What the process serves: the service, its loops beside it, and its database closed in the end.
   public func application(_ service: some DatabaseService, on database: any Database) -> ServiceApplication {
-    let background = service.background(sleep: sleep, onError: onLoopError)
-    return ServiceApplication(.methods(service.methodBindings), background: background) { database.close() }
+    application(
+      service.methodBindings, background: service.background(sleep: sleep, onError: onLoopError), on: database,
+      type(of: service).aggregates)
+  }
+
+  /// What a process with a database serves: its methods and care of the database, its loops and the auditor's.
+  public func application(
+    _ methods: [MethodBinding], background: [@Sendable () async throws -> Void], on database: any Database,
+    _ aggregates: [AggregateRows] = []
+  ) -> ServiceApplication {
+    let auditor = auditor(of: database, aggregates)
+    var application = ServiceApplication(
+      .methods(methods + MaintenanceEndpoint(database: database).methodBindings),
+      background: background + [auditor.loop]
+    ) { database.close() }
+    application.metrics = auditor.metrics
+    return application
   }
 }
 

@@ -8,6 +8,8 @@ import Storage
 public protocol DatabaseService: Sendable {
   /// The service's tables. The database adds the storage layer's own.
   static var migrations: [Migration] { get }
+  /// How those of its tables that events tell of stand to the events.
+  static var aggregates: [AggregateRows] { get }
 
   /// Opens the service on a database that has been migrated.
   ///

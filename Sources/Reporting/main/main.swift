@@ -9,6 +9,9 @@ let keys = ServiceDatabase.keys + [
   ConfigurationKey("rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
 ]
 
+await StorageCommand(
+  "reporting", keys: keys, migrations: ReportingServiceApplication.migrations, aggregates: []
+).runIfAsked()
 await ServiceProcess.run("reporting", keys: keys) { environment in
   let configuration = environment.configuration
   let rules = ReportingRules(graceDays: try configuration.integer("rules.grace_days", in: 0...365))
@@ -27,9 +30,8 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
   let (sleep, onError) = (environment.sleep, environment.onLoopError)
   let background = service.background(sleep: sleep, onError: onError) { environment.onNotice(of: $0.rawValue)($1) }
   let auditing = try await environment.auditing("reporting", on: database)
-  var application = ServiceApplication(
-    .methods(service.methodBindings), background: background + auditing.loops
-  ) { database.close() }
+  var application = environment.application(
+    service.methodBindings, background: background + auditing.loops, on: database)
   application.ready = { try await service.ready(within: ServiceEnvironment.catchUpPatience, sleep: sleep) }
   return application
 }

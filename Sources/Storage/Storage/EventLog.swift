@@ -42,7 +42,7 @@ public final class EventLog: Sendable {
   public static func open(
     _ database: any Database, partition: Int64 = 0, random: some RandomSource
   ) async throws -> EventLog {
-    let drawn = String(random.next(), radix: 16) + "-" + String(random.next(), radix: 16)
+    let drawn = drawEpoch(random)
     try await database.commit(
       Batch([
         Statement("INSERT INTO log_epoch (\"only\", epoch) VALUES (1, ?) ON CONFLICT DO NOTHING", [.text(drawn)]),
@@ -54,6 +54,19 @@ public final class EventLog: Sendable {
       ]), lane: .interactive)
     let epoch = try await database.row(Statement("SELECT epoch FROM log_epoch"))
     return EventLog(epoch: try epoch?.text(0) ?? drawn, partition: partition, database: database)
+  }
+
+  /// Gives the database a fresh epoch: it was put back to an older state, and who follows its events must begin anew.
+  public static func renewal(random: some RandomSource) -> Statement {
+    Statement(
+      """
+      INSERT INTO log_epoch ("only", epoch) VALUES (1, ?) ON CONFLICT ("only") DO UPDATE SET epoch = excluded.epoch
+      """,
+      [.text(drawEpoch(random))])
+  }
+
+  private static func drawEpoch(_ random: some RandomSource) -> String {
+    String(random.next(), radix: 16) + "-" + String(random.next(), radix: 16)
   }
 
   /// The place before the first event.

@@ -28,4 +28,7 @@ package final class WorkerThread: Sendable {
 
   /// Waits for its end. Once.
   package func join() { pthread_join(thread, nil) }
+
+  /// Lets it end by itself; in place of `join`.
+  package func detach() { pthread_detach(thread) }
 }

@@ -39,8 +39,14 @@ final class DatabaseFile: Sendable {
     try DatabaseFile.sync(folder: folder, path)
   }
 
+  /// Sees that the name of a file is on the disk.
+  static func sync(folderOf path: String) throws(StorageError) {
+    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    try sync(folder: folder, path)
+  }
+
   /// Sees that names in a folder are on the disk.
-  private static func sync(folder: String, _ path: String) throws {
+  private static func sync(folder: String, _ path: String) throws(StorageError) {
     let descriptor = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY)
     guard descriptor >= 0 else { throw DatabaseFile.cannot("open the folder \(folder)", path) }
     defer { Glibc.close(descriptor) }

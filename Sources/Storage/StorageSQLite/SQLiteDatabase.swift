@@ -10,9 +10,9 @@ public final class SQLiteDatabase: Database {
   /// Raised after each commit that held events.
   public let committedEvents = AsyncSignal()
 
-  private let file: DatabaseFile
+  let file: DatabaseFile
   private let clock: any Clock
-  private let writer: Writer
+  let writer: Writer
   private let pointReaders: PointReaders
   private let scanReaders: ScanReaders
   private let checkpointer = Checkpointer()
@@ -100,6 +100,18 @@ public final class SQLiteDatabase: Database {
     writer.beginClosing()
     writerThread.join()
     file.unlock()
+  }
+
+  /// Runs what blocks for long, beside all other work.
+  func onThreadOfItsOwn<Success: Sendable>(_ body: @escaping @Sendable () throws -> Success) async throws -> Success {
+    let path = file.path
+    return try await withCheckedThrowingContinuation { continuation in
+      do {
+        try WorkerThread(path: path) { continuation.resume(with: Result(catching: body)) }.detach()
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
   }
 
   /// Once per process, before the first connection. A refusal (somebody has used SQLite before) costs a little speed.

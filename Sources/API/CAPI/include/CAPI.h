@@ -24,6 +24,7 @@
 #include "mainstay/partner/v1/partner_service.pb-c.h"
 #include "mainstay/platform/v1/events.pb-c.h"
 #include "mainstay/platform/v1/jobs.pb-c.h"
+#include "mainstay/platform/v1/maintenance.pb-c.h"
 #include "mainstay/platform/v1/product_copies.pb-c.h"
 #include "mainstay/reporting/v1/reporting_service.pb-c.h"
 
@@ -556,6 +557,12 @@ static inline const void *mainstay__platform__v1__cancel_job_request__descriptor
 }
 static inline const void *mainstay__platform__v1__watch_job_request__descriptor_pointer(void) {
   return &mainstay__platform__v1__watch_job_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__back_up_database_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__back_up_database_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__back_up_database_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__back_up_database_response__descriptor;
 }
 static inline const void *mainstay__platform__v1__product_copy__descriptor_pointer(void) {
   return &mainstay__platform__v1__product_copy__descriptor;
