@@ -77,6 +77,8 @@ let package = Package(
     layer("StorageSQLite", "Storage/StorageSQLite", ["Core", "Storage", "CSQLite"]),
     layer("StoragePostgres", "Storage/StoragePostgres", ["Core", "Storage", "CPostgres"]),
 
+    layer("StorageCopying", "Storage/StorageCopying", ["Storage"]),
+
     // What every service has
     layer(
       "ServiceRuntime", "Platform/ServiceRuntime",
@@ -96,8 +98,8 @@ let package = Package(
     layer(
       "ServiceStorage", "Platform/ServiceStorage",
       [
-        "Core", "API", "RPCCore", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit",
-        "EventFollowing",
+        "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
+        "UseCases", "Audit", "EventFollowing",
         "ProductCopies",
         logging,
       ]),
@@ -279,7 +281,10 @@ let package = Package(
     .target(name: "CCrashDisk", dependencies: ["CSQLite"], path: "Tests/CrashDisk"),
     suite(
       "StorageTests", "Storage",
-      ["MainstayTesting", "Storage", "StoragePostgres", "StorageSQLite", "CCrashDisk", "CSQLite", "Core"]),
+      [
+        "MainstayTesting", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "CCrashDisk", "CSQLite",
+        "Core",
+      ]),
   ]
 )
 

@@ -32,6 +32,8 @@ enum Layers {
 
     "Storage": ["Core"],
     "StorageSQLite": ["Core", "Storage", "CSQLite"],
+    // Knows both databases by what they share.
+    "StorageCopying": ["Storage"],
     "StoragePostgres": ["Core", "Storage", "CPostgres"],
 
     "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
@@ -41,8 +43,8 @@ enum Layers {
     "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "Jobs"],
     // A program's start: its database, and what it follows.
     "ServiceStorage": [
-      "Core", "API", "RPCCore", "Storage", "StoragePostgres", "StorageSQLite", "ServiceRuntime", "UseCases", "Audit",
-      "EventFollowing",
+      "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
+      "UseCases", "Audit", "EventFollowing",
       "ProductCopies",
       "Logging",
     ],

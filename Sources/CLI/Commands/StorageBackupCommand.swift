@@ -64,4 +64,42 @@ extension StorageCommand {
       if code != 0 { throw ExitCode(code) }
     }
   }
+
+  /// mainstay storage copy.
+  struct CopyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "copy", abstract: "Copies a stopped service's data into an empty database, and compares row by row.",
+      discussion: """
+        Between a file and PostgreSQL, both ways. A copy that was broken off is begun anew by the same command; until it is
+        whole no service starts on it. Afterwards name the new place in the service's configuration.
+
+        Examples:
+          mainstay storage copy customer sqlite:.mainstay/data/customer.db postgresql://mainstay@db:5432/mainstay
+          mainstay storage copy customer postgresql://mainstay@db:5432/mainstay sqlite:customer.db
+        """)
+
+    @OptionGroup var home: HomeOptions
+    @OptionGroup var output: OutputOptions
+    @Argument(help: "\(StoredService.names).") var service: String
+    @Argument(help: "sqlite:PATH or postgresql://USER@HOST:PORT/NAME.") var source: String
+    @Argument(help: "The same, and empty.") var target: String
+
+    func run() throws {
+      let terminal = Terminal.current()
+      let listing = Listing(
+        ["service", "result", "table", "rows"], format: output.resolved(terminal), terminal: terminal,
+        output: StandardOutput())
+      let code = try StoredService.run(
+        ["copy", Self.absolute(source), Self.absolute(target)], of: try StoredService.one(service), in: home.folder
+      ) { fields in
+        listing.add((0..<4).map { $0 < fields.count ? fields[$0] : "" })
+      }
+      listing.finish()
+      if code != 0 { throw ExitCode(code) }
+    }
+
+    private static func absolute(_ place: String) -> String {
+      place.hasPrefix("sqlite:") ? "sqlite:\(FilePaths.absolute(String(place.dropFirst(7))))" : place
+    }
+  }
 }

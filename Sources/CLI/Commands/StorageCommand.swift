@@ -5,7 +5,7 @@ import Glibc
 struct StorageCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "storage",
-    abstract: "Backs up, restores and checks what services have stored.",
+    abstract: "Backs up, restores, checks and copies what services have stored.",
     discussion: """
       Examples:
         mainstay storage check
@@ -13,7 +13,7 @@ struct StorageCommand: ParsableCommand {
         mainstay storage backup customer /backup/customer.db
         mainstay storage restore customer /backup/customer.db --replace
       """,
-    subcommands: [CheckCommand.self, BackupCommand.self, RestoreCommand.self])
+    subcommands: [CheckCommand.self, BackupCommand.self, RestoreCommand.self, CopyCommand.self])
 
   struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

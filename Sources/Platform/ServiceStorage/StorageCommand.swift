@@ -1,6 +1,7 @@
 import Glibc
 import ServiceRuntime
 import Storage
+import StorageCopying
 import StorageSQLite
 
 /// Work on a service's stored data without its server: `mainstay-NAME storage check --config FILE`. `mainstay storage` runs it
@@ -37,7 +38,9 @@ public struct StorageCommand: Sendable {
       case ("restore", 2): return try restore(environment, words[1], replacing: false)
       case ("restore", 3) where words[2] == "--replace":
         return try restore(environment, words[1], replacing: true)
-      default: throw ConfigurationError("storage: there are check, restore FILE and restore FILE --replace")
+      case ("copy", 3): return try await copy(environment, from: words[1], to: words[2])
+      default:
+        throw ConfigurationError("storage: there are check, restore FILE, restore FILE --replace and copy FROM TO")
       }
     }
   }
@@ -52,6 +55,29 @@ public struct StorageCommand: Sendable {
       replacing: replacing, migrations: migrations, random: environment.random)
     emit([name, "restored", location.path])
     return 0
+  }
+
+  /// Copies all to an empty database, and compares.
+  private func copy(_ environment: ServiceEnvironment, from: String, to: String) async throws -> Int32 {
+    let source = try await side(environment, from, isThere: true)
+    defer { source.database.close() }
+    let target = try await side(environment, to, isThere: false)
+    defer { target.database.close() }
+    try await StorageCopy(from: source, to: target, migrations: migrations).run { table, rows in
+      emit([name, "equal", table, "\(rows) rows"])
+    }
+    return 0
+  }
+
+  private func side(_ environment: ServiceEnvironment, _ uri: String, isThere: Bool) async throws -> StorageCopy.Side {
+    let parts = uri.split(separator: ":", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { throw ConfigurationError("copy: \(uri) is not sqlite:PATH or postgresql://…") }
+    let location = (scheme: parts[0], path: parts[1])
+    let database =
+      isThere
+      ? try await openForWork(environment, at: location, uri: uri)
+      : try await ServiceDatabase.connect(environment, service: name, to: location, uri: uri)
+    return StorageCopy.Side(database, location.scheme == "sqlite" ? .sqlite : .postgresql)
   }
 
   /// Every check with what it found. 1 if one failed.
