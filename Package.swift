@@ -157,7 +157,7 @@ let package = Package(
       "mainstay-load", "Load", ["Core", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", argumentParser, yams]),
 
     .executableTarget(
-      name: "durable", dependencies: ["Core", "Storage", "StorageSQLite"], path: "Benchmarks/durable",
+      name: "durable", dependencies: ["Core", "Storage", "StorageSQLite"], path: "Tests/Durable",
       swiftSettings: strict),
 
     // Tests: no product imports it
