@@ -57,6 +57,7 @@ let package = Package(
     library("CProtobufC", pkgConfig: "libprotobuf-c"),
     library("CSQLite", pkgConfig: "sqlite3"),
     library("CPostgres", pkgConfig: "libpq"),
+    library("CCurl", pkgConfig: "libcurl"),
 
     layer("Core", "Core"),
 
@@ -95,13 +96,15 @@ let package = Package(
     layer(
       "ProductCopies", "Platform/ProductCopies",
       ["Core", "API", "RPCCore", "Storage", "UseCases", "EventFollowing", "PartnerDomain"]),
+    layer("WebhookSending", "Platform/WebhookSending", ["CCurl"]),
+    layer(
+      "Webhooks", "Platform/Webhooks",
+      ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "WebhookSending"]),
     layer(
       "ServiceStorage", "Platform/ServiceStorage",
       [
         "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
-        "UseCases", "Audit", "EventFollowing",
-        "ProductCopies",
-        logging,
+        "UseCases", "Audit", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", logging,
       ]),
 
     // Customer service
@@ -275,6 +278,13 @@ let package = Package(
     .executableTarget(
       name: "simulate", dependencies: ["RPCSimulation"], path: "Tests/Simulation/simulate", swiftSettings: strict),
     suite("SimulationTests", "Simulation/Suite", ["RPCSimulation"]),
+    .testTarget(
+      name: "EventsTests",
+      dependencies: [
+        "Events", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", "ServiceRuntime", "Storage",
+        "StorageSQLite", "UseCases", "WebhookSending", "Webhooks", logging,
+      ],
+      path: "Tests/Events", exclude: ["slow_subscriber.py", "webhook_endpoint.py"], swiftSettings: strict),
     suite("JobsTests", "Jobs", ["Jobs", "Core", "MainstayTesting", "Storage", "StorageSQLite"]),
     // Data
     // A disk that loses power, as a file system of SQLite

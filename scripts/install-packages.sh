@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=(
-  libssl-dev libnghttp2-dev libprotobuf-c-dev libsqlite3-dev libpq-dev zlib1g-dev pkg-config # linked by the programs
+  libssl-dev libnghttp2-dev libprotobuf-c-dev libsqlite3-dev libpq-dev zlib1g-dev libcurl4-openssl-dev pkg-config # linked by the programs
   protobuf-compiler libprotobuf-dev protobuf-c-compiler                 # code generation
 )
 test=(

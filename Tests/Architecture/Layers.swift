@@ -3,7 +3,7 @@
 enum Layers {
   static let allowed: [String: Set<String>] = [
     // C libraries: only the drivers, the wire, the messages and the audit log's proofs reach them.
-    "COpenSSL": [], "CNghttp2": [], "CZlib": [], "CProtobufC": [], "CSQLite": [], "CPostgres": [],
+    "COpenSSL": [], "CNghttp2": [], "CZlib": [], "CProtobufC": [], "CSQLite": [], "CPostgres": [], "CCurl": [],
     "CAPI": ["CProtobufC"],
 
     "Core": [],
@@ -41,12 +41,13 @@ enum Layers {
     // Long work as rows. Knows no wire: UseCases has the endpoint.
     "Jobs": ["Core", "Storage"],
     "UseCases": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "Jobs"],
+    // Posts to systems outside, by libcurl.
+    "WebhookSending": ["CCurl"],
+    "Webhooks": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "WebhookSending"],
     // A program's start: its database, and what it follows.
     "ServiceStorage": [
       "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
-      "UseCases", "Audit", "EventFollowing",
-      "ProductCopies",
-      "Logging",
+      "UseCases", "Audit", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", "Logging",
     ],
 
     // Signatures and the tree's hashes are OpenSSL's. Who only verifies needs no storage: the command line does.

@@ -57,6 +57,7 @@ from mainstay.platform.v1 import events_pb2 as events  # noqa: E402
 from mainstay.platform.v1 import jobs_pb2 as jobs  # noqa: E402
 from mainstay.platform.v1 import maintenance_pb2 as maintenance  # noqa: E402
 from mainstay.platform.v1 import product_copies_pb2 as copies  # noqa: E402
+from mainstay.platform.v1 import webhooks_pb2 as webhooks  # noqa: E402
 from mainstay.platform.v1.money_pb2 import Money  # noqa: E402
 from mainstay.reporting.v1 import reporting_service_pb2 as reports  # noqa: E402
 
@@ -374,6 +375,57 @@ def subscribe(call, left):
     waiting.cancel()
     pages = list(call(events.SubscribeRequest(until_caught_up=True)))
     return pages[-1].caught_up and pages[-1].resume_token and any(page.events for page in pages)
+
+
+@smoke("platform.v1.EventLogService/GetEventLog")
+def get_event_log(call, left):
+    log = call(events.GetEventLogRequest())
+    return log.epoch and log.last_position >= log.removed_up_to
+
+
+@smoke("platform.v1.WebhookService/CreateWebhook")
+def create_webhook(call, left):
+    # The service refuses an address that is not public: nothing is sent.
+    request = webhooks.CreateWebhookRequest(
+        url="https://127.0.0.1:9/", types=["smoke.v1.Nothing"], request_id=str(uuid.uuid4()))
+    made = call(request)
+    left.webhook = made.webhook.webhook_id
+    return made.secret.startswith("whsec_") and call(request) == made
+
+
+@smoke("platform.v1.WebhookService/ListWebhooks")
+def list_webhooks(call, left):
+    return left.webhook in {webhook.webhook_id for webhook in call(webhooks.ListWebhooksRequest()).webhooks}
+
+
+@smoke("platform.v1.WebhookService/PauseWebhook")
+def pause_webhook(call, left):
+    return call(webhooks.PauseWebhookRequest(webhook_id=left.webhook)).state == webhooks.WEBHOOK_STATE_PAUSED
+
+
+@smoke("platform.v1.WebhookService/ResumeWebhook")
+def resume_webhook(call, left):
+    return call(webhooks.ResumeWebhookRequest(webhook_id=left.webhook)).state == webhooks.WEBHOOK_STATE_ACTIVE
+
+
+@smoke("platform.v1.WebhookService/RotateWebhookSecret")
+def rotate_webhook_secret(call, left):
+    return call(webhooks.RotateWebhookSecretRequest(webhook_id=left.webhook)).secret.startswith("whsec_")
+
+
+@smoke("platform.v1.WebhookService/ListDeadLetters")
+def list_dead_letters(call, left):
+    return not call(webhooks.ListDeadLettersRequest(webhook_id=left.webhook)).dead_letters
+
+
+@smoke("platform.v1.WebhookService/ReplayDeadLetters")
+def replay_dead_letters(call, left):
+    return call(webhooks.ReplayDeadLettersRequest(webhook_id=left.webhook)).replayed == 0
+
+
+@smoke("platform.v1.WebhookService/DeleteWebhook")
+def delete_webhook(call, left):
+    return call(webhooks.DeleteWebhookRequest(webhook_id=left.webhook)) == webhooks.DeleteWebhookResponse()
 
 
 @smoke("platform.v1.ProductCopyService/ListProductCopies")

@@ -94,8 +94,9 @@ public struct SubscribeRequest: GeneratedMessage {
   /// Its name in the proto.
   public static let fullName = "mainstay.platform.v1.SubscribeRequest"
 
-  /// From an earlier answer: what follows it is sent. Empty starts at the oldest event that is kept.
-  /// A token of another log epoch (the database was restored) fails with OUT_OF_RANGE: rebuild.
+  /// From an earlier answer: what follows it is sent. Empty starts at the beginning: the snapshot, if older events were removed,
+  /// then all that followed. OUT_OF_RANGE means rebuild from the beginning: the token is of another log epoch (the database was
+  /// restored), or events behind it were removed.
   public var resumeToken: String = ""
 
   /// Full names of payload messages; empty sends all. Tokens go on over events that are left out.
@@ -167,6 +168,10 @@ public struct SubscribeResponse: GeneratedMessage {
   /// True when nothing more was there as this was sent.
   public var caughtUp: Bool = false
 
+  /// True while events come from the part of the log from which those were removed that a later one of the same aggregate has
+  /// overtaken: together they are a snapshot, the facts of each aggregate as of its newest event there.
+  public var snapshot: Bool = false
+
   /// All fields at their defaults.
   public init() {}
 
@@ -174,11 +179,13 @@ public struct SubscribeResponse: GeneratedMessage {
   public init(
     events: [Event] = [],
     resumeToken: String = "",
-    caughtUp: Bool = false
+    caughtUp: Bool = false,
+    snapshot: Bool = false
   ) {
     self.events = events
     self.resumeToken = resumeToken
     self.caughtUp = caughtUp
+    self.snapshot = snapshot
   }
 
   /// protobuf-c's descriptor of the message.
@@ -196,6 +203,7 @@ public struct SubscribeResponse: GeneratedMessage {
     }
     self.resumeToken = String(cField: c.pointee.resume_token)
     self.caughtUp = c.pointee.caught_up != 0
+    self.snapshot = c.pointee.snapshot != 0
   }
 
   /// Builds the C structure in the arena.
@@ -212,13 +220,170 @@ public struct SubscribeResponse: GeneratedMessage {
     }
     if !self.resumeToken.isEmpty { c.pointee.resume_token = try arena.cString(self.resumeToken, field: "mainstay.platform.v1.SubscribeResponse.resume_token") }
     c.pointee.caught_up = self.caughtUp ? 1 : 0
+    c.pointee.snapshot = self.snapshot ? 1 : 0
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// The message `mainstay.platform.v1.GetEventLogRequest`.
+public struct GetEventLogRequest: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.platform.v1.GetEventLogRequest"
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__platform__v1__get_event_log_request__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Platform__V1__GetEventLogRequest.self)
+    mainstay__platform__v1__get_event_log_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// A service's log: how far it goes, and what is kept of it.
+public struct EventLogState: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.platform.v1.EventLogState"
+
+  /// Which life of the database; another one after a restore.
+  public var epoch: String = ""
+
+  /// The number given last.
+  public var lastPosition: Int64 = 0
+
+  /// Events that are committed and have no number yet.
+  public var unnumbered: Int64 = 0
+
+  /// Up to here, events that were overtaken have been removed; 0 if none were. A resume token from before it is refused.
+  public var removedUpTo: Int64 = 0
+
+  /// The snapshot that was published last: the newest event of each aggregate up to this position. 0 if none was.
+  public var snapshotPosition: Int64 = 0
+
+  /// How many events that snapshot has.
+  public var snapshotEvents: Int64 = 0
+
+  /// The field `snapshot_time`.
+  public var snapshotTime: GoogleTimestamp?
+
+  /// What the service keeps by its configuration.
+  public var retention: EventRetention?
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    epoch: String = "",
+    lastPosition: Int64 = 0,
+    unnumbered: Int64 = 0,
+    removedUpTo: Int64 = 0,
+    snapshotPosition: Int64 = 0,
+    snapshotEvents: Int64 = 0,
+    snapshotTime: GoogleTimestamp? = nil,
+    retention: EventRetention? = nil
+  ) {
+    self.epoch = epoch
+    self.lastPosition = lastPosition
+    self.unnumbered = unnumbered
+    self.removedUpTo = removedUpTo
+    self.snapshotPosition = snapshotPosition
+    self.snapshotEvents = snapshotEvents
+    self.snapshotTime = snapshotTime
+    self.retention = retention
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__platform__v1__event_log_state__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Platform__V1__EventLogState.self)
+    self.epoch = String(cField: c.pointee.epoch)
+    self.lastPosition = c.pointee.last_position
+    self.unnumbered = c.pointee.unnumbered
+    self.removedUpTo = c.pointee.removed_up_to
+    self.snapshotPosition = c.pointee.snapshot_position
+    self.snapshotEvents = c.pointee.snapshot_events
+    if let inner = c.pointee.snapshot_time { self.snapshotTime = GoogleTimestamp(cMessage: inner) }
+    if let inner = c.pointee.retention { self.retention = EventRetention(cMessage: inner) }
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Platform__V1__EventLogState.self)
+    mainstay__platform__v1__event_log_state__init(c)
+    if !self.epoch.isEmpty { c.pointee.epoch = try arena.cString(self.epoch, field: "mainstay.platform.v1.EventLogState.epoch") }
+    c.pointee.last_position = self.lastPosition
+    c.pointee.unnumbered = self.unnumbered
+    c.pointee.removed_up_to = self.removedUpTo
+    c.pointee.snapshot_position = self.snapshotPosition
+    c.pointee.snapshot_events = self.snapshotEvents
+    if let inner = self.snapshotTime { c.pointee.snapshot_time = try inner.cMessage(in: arena).assumingMemoryBound(to: Google__Protobuf__Timestamp.self) }
+    if let inner = self.retention { c.pointee.retention = try inner.cMessage(in: arena).assumingMemoryBound(to: Mainstay__Platform__V1__EventRetention.self) }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
+/// Which events are kept although a later one of the same aggregate has overtaken them. An event whose aggregate has no newer one
+/// is always kept.
+public struct EventRetention: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "mainstay.platform.v1.EventRetention"
+
+  /// Those recorded in the last so many days; 0 for no limit by age.
+  public var keepDays: Int64 = 0
+
+  /// The last so many; 0 for no limit by count. With both, an event that either keeps is kept. With neither, all are.
+  public var keepEvents: Int64 = 0
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    keepDays: Int64 = 0,
+    keepEvents: Int64 = 0
+  ) {
+    self.keepDays = keepDays
+    self.keepEvents = keepEvents
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { mainstay__platform__v1__event_retention__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Mainstay__Platform__V1__EventRetention.self)
+    self.keepDays = c.pointee.keep_days
+    self.keepEvents = c.pointee.keep_events
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Mainstay__Platform__V1__EventRetention.self)
+    mainstay__platform__v1__event_retention__init(c)
+    c.pointee.keep_days = self.keepDays
+    c.pointee.keep_events = self.keepEvents
     return UnsafeMutableRawPointer(c)
   }
 }
 
 /// The methods of `mainstay.platform.v1.EventService` with their options.
 public enum EventServiceMethods {
-  /// Sends events from a place on, then new ones as they happen.
+  /// Sends events from a place on, then new ones as they happen. A subscriber that does not read for 30 seconds is cut off with
+  /// RESOURCE_EXHAUSTED, and resumes with the token of the last answer that it has read.
   public static let subscribe = MethodDescriptor(
     service: "mainstay.platform.v1.EventService", name: "Subscribe", kind: .serverStreaming,
     idempotency: .noSideEffects, permission: MethodPermission(
@@ -233,7 +398,8 @@ public enum EventServiceMethods {
 
 /// What happened in a service, in order, at least once.
 public protocol EventServiceHandler: Sendable {
-  /// Sends events from a place on, then new ones as they happen.
+  /// Sends events from a place on, then new ones as they happen. A subscriber that does not read for 30 seconds is cut off with
+  /// RESOURCE_EXHAUSTED, and resumes with the token of the last answer that it has read.
   func subscribe(
     _ request: SubscribeRequest, _ responses: ResponseWriter<SubscribeResponse>, _ context: ServerContext
   ) async throws
@@ -256,10 +422,59 @@ public struct EventServiceClient: Sendable {
   /// A client on a channel.
   public init(channel: any RPCCore.Channel) { self.channel = channel }
 
-  /// Sends events from a place on, then new ones as they happen.
+  /// Sends events from a place on, then new ones as they happen. A subscriber that does not read for 30 seconds is cut off with
+  /// RESOURCE_EXHAUSTED, and resumes with the token of the last answer that it has read.
   public func subscribe(
     _ request: SubscribeRequest, options: CallOptions = .init()
   ) async throws -> ResponseReader<SubscribeResponse> {
     try await channel.serverStreaming(EventServiceMethods.subscribe, request, options)
+  }
+}
+
+/// The methods of `mainstay.platform.v1.EventLogService` with their options.
+public enum EventLogServiceMethods {
+  /// The log.
+  public static let getEventLog = MethodDescriptor(
+    service: "mainstay.platform.v1.EventLogService", name: "GetEventLog", kind: .unary,
+    idempotency: .noSideEffects, permission: MethodPermission(
+      roles: ["service", "auditor"], dataClass: .internal, secondFactor: false, twoPerson: false),
+    requestType: "mainstay.platform.v1.GetEventLogRequest", responseType: "mainstay.platform.v1.EventLogState")
+
+  /// All of them, as declared.
+  public static let all: [MethodDescriptor] = [
+    getEventLog,
+  ]
+}
+
+/// What is kept of a service's log.
+public protocol EventLogServiceHandler: Sendable {
+  /// The log.
+  func getEventLog(
+    _ request: GetEventLogRequest, _ context: ServerContext
+  ) async throws -> EventLogState
+}
+
+extension EventLogServiceHandler {
+  /// The methods, each with what answers it.
+  public var methodBindings: [MethodBinding] {
+    [
+      .unary(EventLogServiceMethods.getEventLog) { try await self.getEventLog($0, $1) },
+    ]
+  }
+}
+
+/// Calls `mainstay.platform.v1.EventLogService`.
+public struct EventLogServiceClient: Sendable {
+  /// Carries the calls.
+  public let channel: any RPCCore.Channel
+
+  /// A client on a channel.
+  public init(channel: any RPCCore.Channel) { self.channel = channel }
+
+  /// The log.
+  public func getEventLog(
+    _ request: GetEventLogRequest, options: CallOptions = .init()
+  ) async throws -> EventLogState {
+    try await channel.unary(EventLogServiceMethods.getEventLog, request, options)
   }
 }

@@ -6,8 +6,18 @@ import RPCCore
 /// mainstay events.
 struct EventsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "events", abstract: "Shows what happens in a service.",
-    discussion: "Example:\n  mainstay events tail --service customer", subcommands: [TailCommand.self])
+    commandName: "events", abstract: "Shows what happens in a service, and what is kept of it.",
+    discussion: """
+      Examples:
+        mainstay events tail --service customer
+        mainstay events replay --service agent --format json
+        mainstay events snapshot customer
+        mainstay events retention customer
+        mainstay events webhooks list customer
+      """,
+    subcommands: [
+      TailCommand.self, ReplayCommand.self, SnapshotCommand.self, RetentionCommand.self, WebhooksCommand.self,
+    ])
 
   struct TailCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,24 +41,53 @@ struct EventsCommand: ParsableCommand {
 
     func run() throws {
       let request = SubscribeRequest(resumeToken: from ?? "", types: types, untilCaughtUp: untilCaughtUp)
-      let format = output.resolved(Terminal.current())
-      var metadata = Metadata()
-      metadata.add("mainstay-service", service)
-      let sent = metadata
-      let token = try connection.withSession { session in
-        let printer = EventPrinter(format: format)
-        let client = EventServiceClient(channel: session.channel)
-        let replies = try await client.subscribe(request, options: session.streamOptions(sent))
-        var token = request.resumeToken
-        while let reply = try await replies.next() {
-          for event in reply.events { try printer.print(event) }
-          printer.flush()
-          token = reply.resumeToken
-        }
-        return token
-      }
-      StandardError.write("mainstay: go on with --from \(token)\n")
+      try EventsCommand.printAll(request, service: service, connection, output)
     }
+  }
+
+  struct ReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "replay",
+      abstract: "Prints all events from the beginning, as who rebuilds from them gets them, and ends.",
+      discussion: """
+        Where events have been removed it begins with the snapshot: the newest event of each aggregate.
+
+        Example:
+          mainstay events replay --service partner --format json
+        """)
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+    @Option(help: "Whose events.") var service = ServiceDefinition.customer.name
+    @Option(help: "Only these types: full names of messages.") var types: [String] = []
+
+    func run() throws {
+      try EventsCommand.printAll(
+        SubscribeRequest(types: types, untilCaughtUp: true), service: service, connection, output)
+    }
+  }
+
+  /// Prints what a subscription gives, and in the end the token to go on with.
+  static func printAll(
+    _ request: SubscribeRequest, service: String, _ connection: ConnectionOptions, _ output: OutputOptions
+  ) throws {
+    let format = output.resolved(Terminal.current())
+    var metadata = Metadata()
+    metadata.add("mainstay-service", service)
+    let sent = metadata
+    let token = try connection.withSession { session in
+      let printer = EventPrinter(format: format)
+      let client = EventServiceClient(channel: session.channel)
+      let replies = try await client.subscribe(request, options: session.streamOptions(sent))
+      var token = request.resumeToken
+      while let reply = try await replies.next() {
+        for event in reply.events { try printer.print(event) }
+        printer.flush()
+        token = reply.resumeToken
+      }
+      return token
+    }
+    StandardError.write("mainstay: go on with --from \(token)\n")
   }
 }
 

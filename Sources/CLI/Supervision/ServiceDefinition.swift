@@ -19,6 +19,7 @@ struct ServiceDefinition: Sendable {
   var program: String { "mainstay-\(name)" }
 
   /// Those that know the partner service's products by its events.
+  static let withEvents = [customer, agent, partner]
   static let productFollowers = [customer, agent, reporting]
 
   /// Whom it calls: the gateway forwards to all, reporting follows the events of those that have some, customer and agent keep
@@ -49,6 +50,9 @@ struct ServiceDefinition: Sendable {
       "listen: 127.0.0.1:\(ports[name] ?? defaultPort)",
     ]
     if !isGateway { lines.append("database: sqlite:../data/\(name).db") }
+    if Self.withEvents.contains(where: { $0.name == name }) {
+      lines.append("webhooks: {key_file: ../data/\(name)-webhooks.key}")
+    }
     lines += [
       "tls:", "  certificate: ../pki/\(name).pem", "  private_key: ../pki/\(name)-key.pem",
       "  authority: ../pki/ca.pem",

@@ -21,6 +21,19 @@ public final class EventFollower: Sendable {
     public var caughtUpTime: Timestamp?
     /// Attempts that failed since events came last.
     public var failures = 0
+    /// When the last event that was applied was recorded; nil if none was since the process began.
+    public var lastRecordedTime: Timestamp?
+
+    /// Nothing has come yet.
+    public init() {}
+
+    /// How long ago this service knew all that there was, as far as it knows: 0 when it has caught up on a stream that stands;
+    /// nil if it never has.
+    public func lagSeconds(at now: Timestamp) -> Double? {
+      if isConnected, isCaughtUp { return 0 }
+      guard let known = [lastRecordedTime, caughtUpTime].compactMap({ $0 }).max() else { return nil }
+      return max(0, Double(now.microsecondsSinceEpoch - known.microsecondsSinceEpoch) / 1e6)
+    }
   }
 
   private struct State {
@@ -126,6 +139,10 @@ public final class EventFollower: Sendable {
         state.status.isConnected = true
         state.status.isCaughtUp = page.caughtUp
         if page.caughtUp { state.status.caughtUpTime = now }
+        if let recorded = page.events.last?.recordedTime {
+          state.status.lastRecordedTime = Timestamp(
+            microsecondsSinceEpoch: recorded.seconds &* 1_000_000 &+ Int64(recorded.nanos) / 1_000)
+        }
       }
       if state.withLock({ $0.restarts }) != before { return stream.call.cancel() }
     }

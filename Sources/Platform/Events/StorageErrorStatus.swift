@@ -38,11 +38,11 @@ extension IdempotencyConflict: RPCErrorConvertible {
 }
 
 extension ResumePosition.Refused: RPCErrorConvertible {
-  /// INVALID_ARGUMENT for garbage, OUT_OF_RANGE for a token of another epoch.
+  /// INVALID_ARGUMENT for garbage, OUT_OF_RANGE for a token of another epoch or from before what is kept.
   public var rpcError: RPCError {
     switch self {
     case .malformed: .badRequest([FieldViolation("resume_token", "is not one that this service gave out")])
-    case .otherEpoch: RPCError(.outOfRange, description)
+    case .otherEpoch, .removed: RPCError(.outOfRange, description)
     }
   }
 }

@@ -7,6 +7,8 @@ struct OperatorAnswers: Sendable {
   let health: HealthRegistry
   /// Figures of the program itself, in Prometheus' text form.
   var metrics: @Sendable () -> String = { "" }
+  /// Figures of the service, gathered from its database.
+  var gauges: @Sendable () async throws -> [Gauge] = { [] }
 
   func answer(_ path: String) async -> OperatorReply {
     switch path {
@@ -15,10 +17,12 @@ struct OperatorAnswers: Sendable {
       return health.isServing ? OperatorReply(status: 200, "ok\n") : OperatorReply(status: 503, "not serving\n")
     case "/metrics":
       do {
-        let text = PrometheusText.text(server: try await group.serverMetrics(), client: try await group.clientMetrics())
+        let text = PrometheusText.text(
+          server: try await group.serverMetrics(), client: try await group.clientMetrics(), gauges: try await gauges())
         return OperatorReply(status: 200, text + metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
       } catch {
-        return OperatorReply(status: 503, "the figures cannot be gathered: the process is stopping\n")
+        return OperatorReply(
+          status: 503, "the figures cannot be gathered: the process is stopping, or its database does not answer\n")
       }
     default: return OperatorReply(status: 404, "there are /healthz, /readyz and /metrics\n")
     }

@@ -4,7 +4,7 @@ import RPCTransport
 /// gRPC's OpenTelemetry metrics (gRFC A66) in Prometheus' text form, with the names that OpenTelemetry gives them there: dots become
 /// underscores, the unit follows, counters end with _total.
 enum PrometheusText {
-  static func text(server: [MethodFigures], client: [TargetFigures]) -> String {
+  static func text(server: [MethodFigures], client: [TargetFigures], gauges: [Gauge] = []) -> String {
     var text = ""
     let served = server.map { Labelled(labels: label("grpc_method", $0.method), figures: $0) }
     let called = client.flatMap { target in
@@ -14,7 +14,19 @@ enum PrometheusText {
     }
     append("grpc_server_call", "calls that were answered", served, to: &text)
     append("grpc_client_attempt", "attempts at calls that were made", called, to: &text)
+    for (index, gauge) in gauges.enumerated() {
+      append(gauge, isFirst: index == 0 || gauges[index - 1].name != gauge.name, to: &text)
+    }
     return text
+  }
+
+  private static func append(_ gauge: Gauge, isFirst: Bool, to text: inout String) {
+    if isFirst {
+      let type = gauge.name.hasSuffix("_total") ? "counter" : "gauge"
+      text += "# HELP \(gauge.name) \(gauge.help)\n# TYPE \(gauge.name) \(type)\n"
+    }
+    let labels = gauge.labels.sorted { $0.key < $1.key }.map { label($0.key, $0.value) }.joined(separator: ",")
+    text += gauge.name + (labels.isEmpty ? "" : "{\(labels)}") + " \(number(gauge.value))\n"
   }
 
   private struct Labelled {

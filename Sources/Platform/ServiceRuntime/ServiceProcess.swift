@@ -18,6 +18,8 @@ public struct ServiceApplication: Sendable {
   public var serving: Serving
   /// Loops that run as long as the process does. One that throws ends the process.
   public var background: [@Sendable () async throws -> Void]
+  /// Its figures beside those of its calls, for /metrics.
+  public var gauges: @Sendable () async throws -> [Gauge] = { [] }
   /// Returns when the process may say that it is healthy; runs beside the loops and is cancelled at the end.
   public var ready: @Sendable () async throws -> Void = {}
   /// Figures of its own in Prometheus' text form, for the operators' /metrics.
@@ -149,7 +151,7 @@ public enum ServiceProcess {
     listening.budget = limits.budget
     listening.onCertificates = { logger.certificatesRead($0, for: "callers") }
     let server = try await Server(listening, acceptor: acceptor, group: environment.group)
-    let operators = try await startOperators(environment, health, application.metrics)
+    let operators = try await startOperators(environment, health, application)
     let background = startBackground(application, environment)
     let ready = application.ready
     let opening = environment.group.first.spawn {
@@ -176,12 +178,13 @@ public enum ServiceProcess {
 
   /// The operators' listener; nil if none is configured.
   private static func startOperators(
-    _ environment: ServiceEnvironment, _ health: HealthRegistry, _ metrics: @escaping @Sendable () -> String
+    _ environment: ServiceEnvironment, _ health: HealthRegistry, _ application: ServiceApplication
   ) async throws -> OperatorServer? {
     let key = "operators.listen"
     guard !environment.configuration.text(key).isEmpty else { return nil }
     let address = try environment.configuration.address(key)
-    let answers = OperatorAnswers(group: environment.group, health: health, metrics: metrics)
+    let answers = OperatorAnswers(
+      group: environment.group, health: health, metrics: application.metrics, gauges: application.gauges)
     let server = try await OperatorServer(
       host: address.host, port: address.port, loop: environment.group.first
     ) { await answers.answer($0) }

@@ -9,6 +9,8 @@ public struct Beside: Sendable {
   public var loops: [@Sendable () async throws -> Void] = []
   /// Returns when the service may say that it is healthy.
   public var ready: @Sendable () async throws -> Void = {}
+  /// Its figures for /metrics.
+  public var gauges: @Sendable () async throws -> [Gauge] = { [] }
 
   /// Nothing.
   public init() {}
@@ -23,9 +25,10 @@ extension ServiceEnvironment {
   public func followingProducts(for service: some KeepsProductCopies) throws -> Beside {
     guard let channel = try channel(to: "partner") else { return Beside() }
     let follower = service.products.follower(channel, clock: clock)
-    let (sleep, onNotice) = (sleep, onNotice(of: "partner"))
+    let (sleep, onNotice, clock) = (sleep, onNotice(of: "partner"), clock)
     var beside = Beside()
     beside.loops = [{ try await follower.run(sleep: sleep, onNotice: onNotice) }]
+    beside.gauges = { Gauge.followers([("partner", follower.status)], at: clock.now()) }
     beside.ready = { try await follower.firstCatchUp(within: Self.catchUpPatience, sleep: sleep) }
     return beside
   }

@@ -5,6 +5,23 @@ import Storage
 import StoragePostgres
 import StorageSQLite
 import UseCases
+import Webhooks
+
+/// What a service keeps of its events.
+enum RetentionKeys {
+  static let days = ConfigurationKey(
+    "events.keep_days", "days for which events are kept that a later one has overtaken; 0 for all", default: "0")
+  static let events = ConfigurationKey(
+    "events.keep_events", "how many of the last events are kept in any case; 0 for all", default: "0")
+  static let all = [days, events]
+
+  static func read(_ configuration: Configuration) throws -> (days: Int64, events: Int64) {
+    (
+      Int64(try configuration.integer(days.name, in: 0...36_600)),
+      Int64(try configuration.integer(events.name, in: 0...Int.max))
+    )
+  }
+}
 
 /// Where a service keeps its data, as its configuration says.
 public enum ServiceDatabase {
@@ -75,7 +92,7 @@ public enum ServiceDatabase {
   }
 
   /// What the replica is called where replicas are told apart: who numbers events takes its own lease back after a restart.
-  static func replicaName(_ configuration: Configuration, _ service: String) -> String {
+  public static func replicaName(_ configuration: Configuration, _ service: String) -> String {
     let name = configuration.text(replica.name)
     if !name.isEmpty { return name }
     var host = [CChar](repeating: 0, count: 256)
@@ -92,18 +109,27 @@ extension ServiceProcess {
     _ name: String, _ service: Service.Type, keys: [ConfigurationKey] = [],
     beside: @escaping @Sendable (ServiceEnvironment, Service) throws -> Beside = { _, _ in Beside() }
   ) async -> Never {
-    let keys = ServiceDatabase.keys + keys
-    await StorageCommand(name, keys: keys, migrations: Service.migrations, aggregates: Service.aggregates).runIfAsked()
+    let keys = ServiceDatabase.keys + RetentionKeys.all + WebhookKeys.all + keys
+    let migrations = Service.migrations + Webhooks.migrations
+    await StorageCommand(name, keys: keys, migrations: migrations, aggregates: Service.aggregates).runIfAsked()
     await run(name, keys: keys) { environment in
-      let database = try await ServiceDatabase.open(environment, service: name, migrations: Service.migrations)
+      let database = try await ServiceDatabase.open(environment, service: name, migrations: migrations)
       let service = try await Service(
         database: database, clock: environment.clock, random: environment.random,
         replica: ServiceDatabase.replicaName(environment.configuration, name))
-      var application = environment.application(service, on: database)
+      let kept = try RetentionKeys.read(environment.configuration)
+      service.foundation.retention.keep(days: kept.days, events: kept.events)
+      let webhooks = try environment.webhooks(service.foundation, on: database)
+      var application = environment.application(service, and: webhooks.methodBindings, on: database)
+      let (sleep, onError) = (environment.sleep, environment.onLoopError)
+      application.background.append { try await webhooks.run(sleep: sleep, onError: onError) }
       let auditing = try await environment.auditing(name, on: database, lease: service.foundation.lease)
       let beside = try beside(environment, service)
       application.background += auditing.loops + beside.loops
       application.ready = beside.ready
+      application.gauges = {
+        Gauge.events(try await service.foundation.eventFigures()) + (try await beside.gauges())
+      }
       return application
     }
   }
@@ -111,9 +137,11 @@ extension ServiceProcess {
 
 extension ServiceEnvironment {
   /// What the process serves: the service, its loops beside it, and its database closed in the end.
-  public func application(_ service: some DatabaseService, on database: any Database) -> ServiceApplication {
+  public func application(
+    _ service: some DatabaseService, and methods: [MethodBinding] = [], on database: any Database
+  ) -> ServiceApplication {
     application(
-      service.methodBindings, background: service.background(sleep: sleep, onError: onLoopError), on: database,
+      service.methodBindings + methods, background: service.background(sleep: sleep, onError: onLoopError), on: database,
       type(of: service).aggregates)
   }
 

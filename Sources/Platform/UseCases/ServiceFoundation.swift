@@ -37,9 +37,13 @@ extension DatabaseService {
 
 /// What every service with a database does alike: its event log, the numbering of events, and its jobs.
 public struct ServiceFoundation: Sendable {
-  private let log: EventLog
+  /// The service's events.
+  public let log: EventLog
   private let sequencer: Sequencer
   private let jobs: ServiceJobs
+  private let subscribers: Subscribers
+  /// Which events are kept.
+  public let retention = EventRetentionSetting()
 
   /// Opens the event log. `jobs` are the kinds of long work that the service has beside those of every service. Throws what
   /// `EventLog.open` does.
@@ -48,16 +52,29 @@ public struct ServiceFoundation: Sendable {
   ) async throws {
     log = try await EventLog.open(database, random: random)
     sequencer = Sequencer(database: database, log: log, holder: replica, clock: clock)
+    subscribers = Subscribers(clock: clock)
     let environment = Environment(database: database, clock: clock, random: random)
-    self.jobs = ServiceJobs(Jobs(environment, replica: replica), jobs, environment: environment)
+    self.jobs = ServiceJobs(
+      Jobs(environment, replica: replica),
+      jobs + EventLogJobs(log: log, clock: clock, retention: retention).definitions, environment: environment)
   }
 
   /// The right to number events, and to give audit leaves their places.
   public var lease: PartitionLease { sequencer.lease }
 
-  /// EventService and JobService.
+  /// EventService, EventLogService and JobService.
   public var methodBindings: [MethodBinding] {
-    EventServiceEndpoint(log: log).methodBindings + jobs.methodBindings
+    EventServiceEndpoint(log: log, subscribers: subscribers).methodBindings
+      + EventLogEndpoint(log: log, retention: retention).methodBindings + jobs.methodBindings
+  }
+
+  /// How far the numbering of events is, and who takes them.
+  public func eventFigures() async throws -> EventFigures {
+    let state = try await log.state()
+    let subscribers = subscribers.figures
+    return EventFigures(
+      partition: log.partition, lastPosition: state.lastPosition, unnumbered: state.unnumbered,
+      subscribers: subscribers.now, subscribersCutOff: subscribers.cutOff)
   }
 
   /// What must run beside the calls as long as the service does, each in a task of its own that is cancelled at the end: the
@@ -66,8 +83,24 @@ public struct ServiceFoundation: Sendable {
   public func background(
     sleep: @escaping @Sendable (Duration) async throws -> Void, onError: @escaping @Sendable (any Error) -> Void
   ) -> [@Sendable () async throws -> Void] {
-    let sequencer = sequencer
-    return [{ try await sequencer.run(sleep: sleep, onError: onError) }]
+    let (sequencer, subscribers) = (sequencer, subscribers)
+    return [
+      { try await sequencer.run(sleep: sleep, onError: onError) }, { try await subscribers.watch(sleep: sleep) },
+    ]
       + jobs.loops(sleep: sleep, onError: onError)
   }
+}
+
+/// How far a service's events are numbered, and who takes them, for its metrics.
+public struct EventFigures: Sendable, Equatable {
+  /// Which log.
+  public let partition: Int64
+  /// The position given last.
+  public let lastPosition: Int64
+  /// Events that are committed and have no position yet: no subscriber sees them.
+  public let unnumbered: Int64
+  /// Streams of subscribers now.
+  public let subscribers: Int
+  /// Subscribers that were cut off because they did not read, since the process began.
+  public let subscribersCutOff: Int
 }

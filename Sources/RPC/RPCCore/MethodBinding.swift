@@ -92,4 +92,8 @@ public struct ResponseWriter<Response: Message>: @unchecked Sendable {
   public func write(_ response: Response, compressed: Bool = true) async throws {
     try await call.send(framed: try response.serialized(reservingPrefix: framePrefixLength), compressed: compressed)
   }
+
+  /// Ends a write that waits for a client that does not read: it throws this, and what is queued still goes out. Called on the
+  /// call's event loop. Nothing if no write waits.
+  public func stopWaiting(_ error: RPCError) { call.stopWaiting(error) }
 }

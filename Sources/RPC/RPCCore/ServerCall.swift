@@ -23,6 +23,7 @@ public final class ServerCall {
   private var transport: (any ServerCallTransport)?
   private var writeWaiters: [UnsafeContinuation<Void, Never>] = []
   private var failure: RPCError?
+  private var impatience: RPCError?
 
   /// A call that a transport begins.
   public init(method: MethodDescriptor, context: ServerContext, transport: any ServerCallTransport) {
@@ -77,12 +78,21 @@ public final class ServerCall {
     if transport.isCongested, method.kind.serverStreams {
       await withUnsafeContinuation { writeWaiters.append($0) }
       if let failure { throw failure }
+      if let impatience { throw impatience }
     }
   }
 
   /// Sends the headers now instead of with the first message.
   public func sendHeaders() {
     transport?.sendHeaders()
+  }
+
+  /// Ends a send that waits for a peer that does not read: it throws this. What is queued still goes out, and the call's status
+  /// behind it. Nothing if no send waits.
+  public func stopWaiting(_ error: RPCError) {
+    guard !writeWaiters.isEmpty else { return }
+    impatience = error
+    becameWritable()
   }
 
   // MARK: for transports

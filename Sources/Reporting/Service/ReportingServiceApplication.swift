@@ -50,6 +50,11 @@ public struct ReportingServiceApplication: Sendable {
     try await partner?.follower.firstCatchUp(within: patience, sleep: sleep)
   }
 
+  /// How it follows the others, by their names.
+  public var followers: [(name: String, status: EventFollower.Status)] {
+    endpoint.sources.map { ($0.service.rawValue, $0.follower.status) }
+  }
+
   /// What must run beside the calls as long as the service does, each in a task of its own on the channels' event loop that is
   /// cancelled at the end. `sleep` is the event loop's and must end early when cancelled; errors that the loops survive go to
   /// `onError`, and what a follower tells to `onNotice`.

@@ -4,10 +4,12 @@ import RPCCore
 import ServiceRuntime
 import ServiceStorage
 
-let keys = ServiceDatabase.keys + [
-  ConfigurationKey("upstreams.*", "HOST:PORT of the services to follow: upstreams.customer, .agent, .partner"),
-  ConfigurationKey("rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
-]
+let keys =
+  ServiceDatabase.keys + [
+    ConfigurationKey("upstreams.*", "HOST:PORT of the services to follow: upstreams.customer, .agent, .partner"),
+    ConfigurationKey(
+      "rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
+  ]
 
 await StorageCommand(
   "reporting", keys: keys, migrations: ReportingServiceApplication.migrations, aggregates: []
@@ -26,12 +28,13 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
     environment, service: "reporting", migrations: ReportingServiceApplication.migrations)
   let service = ReportingServiceApplication(
     database: database, upstreams: upstreams, clock: environment.clock, random: environment.random,
-    rules: rules)
+    rules: rules, replica: ServiceDatabase.replicaName(configuration, "reporting"))
   let (sleep, onError) = (environment.sleep, environment.onLoopError)
   let background = service.background(sleep: sleep, onError: onError) { environment.onNotice(of: $0.rawValue)($1) }
   let auditing = try await environment.auditing("reporting", on: database)
   var application = environment.application(
     service.methodBindings, background: background + auditing.loops, on: database)
+  application.gauges = { Gauge.followers(service.followers, at: environment.clock.now()) }
   application.ready = { try await service.ready(within: ServiceEnvironment.catchUpPatience, sleep: sleep) }
   return application
 }

@@ -14,6 +14,8 @@ public struct EventPage: Sendable {
   public let events: [NumberedEvent]
   /// The place behind them.
   public let next: ResumePosition
+  /// Whether they lie where events were removed: they are part of the snapshot.
+  public let isSnapshot: Bool
   /// True when there was nothing more.
   public let isCaughtUp: Bool
   /// How often the log had grown before it was read.
@@ -37,6 +39,9 @@ public final class EventLog: Sendable {
     self.partition = partition
     self.database = database
   }
+
+  /// For the extensions in this module.
+  var store: any Database { database }
 
   /// Opens a partition of a migrated database; the first time this draws its epoch.
   public static func open(
@@ -81,11 +86,14 @@ public final class EventLog: Sendable {
     guard position.position(in: partition) <= (try await lastPosition()) else {
       throw ResumePosition.Refused.otherEpoch
     }
-    return position
+    return try check(position, removedUpTo: try await snapshot().removedUpTo)
   }
 
-  /// The events behind a place, at most `limit` (held within 1 to `maximumEvents`).
-  public func read(after place: ResumePosition, limit: Int = EventLog.maximumEvents) async throws -> EventPage {
+  /// The events behind a place, at most `limit` (held within 1 to `maximumEvents`), with at most so many bytes of facts, but at
+  /// least one event if there is any. Throws `ResumePosition.Refused.removed` when events behind the place are gone.
+  public func read(
+    after place: ResumePosition, limit: Int = EventLog.maximumEvents, maximumBytes: Int = .max
+  ) async throws -> EventPage {
     // Noted before reading: what is numbered from here on wakes `waitForMore`.
     let growth = growth.count
     let limit = min(max(limit, 1), EventLog.maximumEvents)
@@ -104,8 +112,29 @@ public final class EventLog: Sendable {
           aggregateVersion: try row.integer(3), type: try row.text(4), effectiveTime: try row.time(5),
           recordedTime: try row.time(6), actor: try row.text(7), payload: try row.blob(8)))
     }
-    let next = events.last.map { place.moved(to: $0.position, in: partition) } ?? place
-    return EventPage(events: events, next: next, isCaughtUp: events.count < limit, growth: growth)
+    var bytes = 0
+    let fitting = events.prefix { event in
+      defer { bytes += event.event.payload.count }
+      return bytes == 0 || bytes + event.event.payload.count <= maximumBytes
+    }
+    // After the events: what was removed before they were read is known now.
+    let removed = try await snapshot().removedUpTo
+    let place = try check(place, removedUpTo: removed)
+    let next = fitting.last.map { place.moved(to: $0.position, in: partition) } ?? place
+    return EventPage(
+      events: Array(fitting), next: next, isSnapshot: (fitting.first?.position ?? .max) <= removed,
+      isCaughtUp: fitting.count < limit && fitting.count == events.count,
+      growth: growth)
+  }
+
+  /// The place as one may read on from it. Who stands at the beginning reads the snapshot first; who stands within a snapshot
+  /// may go on as long as it is the same one.
+  private func check(_ place: ResumePosition, removedUpTo removed: Int64) throws -> ResumePosition {
+    let position = place.position(in: partition)
+    if position >= removed { return place }
+    if position == 0 { return place.reading(snapshotUpTo: removed, in: partition) }
+    guard place.base(in: partition) == removed else { throw ResumePosition.Refused.removed }
+    return place
   }
 
   /// Returns when events may be there that came after this page was read. Throws `CancellationError`, and
@@ -114,6 +143,14 @@ public final class EventLog: Sendable {
 
   /// Wakes the subscribers: events have been numbered, here or in another replica.
   func announce() { growth.raise() }
+
+  /// The number given last, and how many events are committed and have none yet.
+  public func state() async throws -> (lastPosition: Int64, unnumbered: Int64) {
+    let row = try await database.row(
+      Statement(
+        "SELECT count(*) FROM event WHERE partition = ? AND position IS NULL", [.integer(partition)]), access: .scan)
+    return (try await lastPosition(), try row?.integer(0) ?? 0)
+  }
 
   /// The number given last.
   private func lastPosition() async throws -> Int64 {

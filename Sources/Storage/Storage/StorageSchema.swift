@@ -36,6 +36,16 @@ public enum StorageSchema {
           reply BLOB NOT NULL, create_time INTEGER NOT NULL, PRIMARY KEY (caller, method, request_id)) STRICT
         """,
         "CREATE INDEX idempotency_by_time ON idempotency (create_time)",
-      ])
+      ]),
+    .keyed(component: "storage", version: 2, name: "snapshots of the log") { keyed in
+      [
+        // Up to removed_up_to, events that a later one of their aggregate has overtaken are gone.
+        """
+        CREATE TABLE event_snapshot (
+          partition INTEGER NOT NULL PRIMARY KEY, snapshot_position INTEGER NOT NULL, events INTEGER NOT NULL,
+          create_time INTEGER NOT NULL, removed_up_to INTEGER NOT NULL) \(keyed)
+        """
+      ]
+    },
   ]
 }

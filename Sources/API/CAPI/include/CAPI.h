@@ -26,6 +26,7 @@
 #include "mainstay/platform/v1/jobs.pb-c.h"
 #include "mainstay/platform/v1/maintenance.pb-c.h"
 #include "mainstay/platform/v1/product_copies.pb-c.h"
+#include "mainstay/platform/v1/webhooks.pb-c.h"
 #include "mainstay/reporting/v1/reporting_service.pb-c.h"
 
 // The whole FileDescriptorSet, with custom options and without comments.
@@ -525,6 +526,15 @@ static inline const void *mainstay__platform__v1__subscribe_request__descriptor_
 static inline const void *mainstay__platform__v1__subscribe_response__descriptor_pointer(void) {
   return &mainstay__platform__v1__subscribe_response__descriptor;
 }
+static inline const void *mainstay__platform__v1__get_event_log_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_event_log_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__event_log_state__descriptor_pointer(void) {
+  return &mainstay__platform__v1__event_log_state__descriptor;
+}
+static inline const void *mainstay__platform__v1__event_retention__descriptor_pointer(void) {
+  return &mainstay__platform__v1__event_retention__descriptor;
+}
 static inline const void *mainstay__platform__v1__job_progress__descriptor_pointer(void) {
   return &mainstay__platform__v1__job_progress__descriptor;
 }
@@ -581,6 +591,51 @@ static inline const void *mainstay__platform__v1__list_product_copies_request__d
 }
 static inline const void *mainstay__platform__v1__list_product_copies_response__descriptor_pointer(void) {
   return &mainstay__platform__v1__list_product_copies_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__webhook__descriptor_pointer(void) {
+  return &mainstay__platform__v1__webhook__descriptor;
+}
+static inline const void *mainstay__platform__v1__create_webhook_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__create_webhook_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__create_webhook_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__create_webhook_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_webhooks_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_webhooks_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_webhooks_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_webhooks_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__delete_webhook_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__delete_webhook_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__delete_webhook_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__delete_webhook_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__pause_webhook_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__pause_webhook_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__resume_webhook_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__resume_webhook_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__rotate_webhook_secret_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__rotate_webhook_secret_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__dead_letter__descriptor_pointer(void) {
+  return &mainstay__platform__v1__dead_letter__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_dead_letters_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_dead_letters_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_dead_letters_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_dead_letters_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__replay_dead_letters_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__replay_dead_letters_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__replay_dead_letters_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__replay_dead_letters_response__descriptor;
 }
 static inline const void *mainstay__reporting__v1__list_reports_request__descriptor_pointer(void) {
   return &mainstay__reporting__v1__list_reports_request__descriptor;

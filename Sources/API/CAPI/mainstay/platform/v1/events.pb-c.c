@@ -142,6 +142,141 @@ void   mainstay__platform__v1__subscribe_response__free_unpacked
   assert(message->base.descriptor == &mainstay__platform__v1__subscribe_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   mainstay__platform__v1__get_event_log_request__init
+                     (Mainstay__Platform__V1__GetEventLogRequest         *message)
+{
+  static const Mainstay__Platform__V1__GetEventLogRequest init_value = MAINSTAY__PLATFORM__V1__GET_EVENT_LOG_REQUEST__INIT;
+  *message = init_value;
+}
+size_t mainstay__platform__v1__get_event_log_request__get_packed_size
+                     (const Mainstay__Platform__V1__GetEventLogRequest *message)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__get_event_log_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__platform__v1__get_event_log_request__pack
+                     (const Mainstay__Platform__V1__GetEventLogRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__get_event_log_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__platform__v1__get_event_log_request__pack_to_buffer
+                     (const Mainstay__Platform__V1__GetEventLogRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__get_event_log_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Platform__V1__GetEventLogRequest *
+       mainstay__platform__v1__get_event_log_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Platform__V1__GetEventLogRequest *)
+     protobuf_c_message_unpack (&mainstay__platform__v1__get_event_log_request__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__platform__v1__get_event_log_request__free_unpacked
+                     (Mainstay__Platform__V1__GetEventLogRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__platform__v1__get_event_log_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mainstay__platform__v1__event_log_state__init
+                     (Mainstay__Platform__V1__EventLogState         *message)
+{
+  static const Mainstay__Platform__V1__EventLogState init_value = MAINSTAY__PLATFORM__V1__EVENT_LOG_STATE__INIT;
+  *message = init_value;
+}
+size_t mainstay__platform__v1__event_log_state__get_packed_size
+                     (const Mainstay__Platform__V1__EventLogState *message)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__event_log_state__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__platform__v1__event_log_state__pack
+                     (const Mainstay__Platform__V1__EventLogState *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__event_log_state__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__platform__v1__event_log_state__pack_to_buffer
+                     (const Mainstay__Platform__V1__EventLogState *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__event_log_state__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Platform__V1__EventLogState *
+       mainstay__platform__v1__event_log_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Platform__V1__EventLogState *)
+     protobuf_c_message_unpack (&mainstay__platform__v1__event_log_state__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__platform__v1__event_log_state__free_unpacked
+                     (Mainstay__Platform__V1__EventLogState *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__platform__v1__event_log_state__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   mainstay__platform__v1__event_retention__init
+                     (Mainstay__Platform__V1__EventRetention         *message)
+{
+  static const Mainstay__Platform__V1__EventRetention init_value = MAINSTAY__PLATFORM__V1__EVENT_RETENTION__INIT;
+  *message = init_value;
+}
+size_t mainstay__platform__v1__event_retention__get_packed_size
+                     (const Mainstay__Platform__V1__EventRetention *message)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__event_retention__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t mainstay__platform__v1__event_retention__pack
+                     (const Mainstay__Platform__V1__EventRetention *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__event_retention__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t mainstay__platform__v1__event_retention__pack_to_buffer
+                     (const Mainstay__Platform__V1__EventRetention *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &mainstay__platform__v1__event_retention__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Mainstay__Platform__V1__EventRetention *
+       mainstay__platform__v1__event_retention__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Mainstay__Platform__V1__EventRetention *)
+     protobuf_c_message_unpack (&mainstay__platform__v1__event_retention__descriptor,
+                                allocator, len, data);
+}
+void   mainstay__platform__v1__event_retention__free_unpacked
+                     (Mainstay__Platform__V1__EventRetention *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &mainstay__platform__v1__event_retention__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor mainstay__platform__v1__event__field_descriptors[8] =
 {
   {
@@ -335,7 +470,7 @@ const ProtobufCMessageDescriptor mainstay__platform__v1__subscribe_request__desc
   (ProtobufCMessageInit) mainstay__platform__v1__subscribe_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor mainstay__platform__v1__subscribe_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor mainstay__platform__v1__subscribe_response__field_descriptors[4] =
 {
   {
     "events",
@@ -373,16 +508,29 @@ static const ProtobufCFieldDescriptor mainstay__platform__v1__subscribe_response
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "snapshot",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__SubscribeResponse, snapshot),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned mainstay__platform__v1__subscribe_response__field_indices_by_name[] = {
   2,   /* field[2] = caught_up */
   0,   /* field[0] = events */
   1,   /* field[1] = resume_token */
+  3,   /* field[3] = snapshot */
 };
 static const ProtobufCIntRange mainstay__platform__v1__subscribe_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor mainstay__platform__v1__subscribe_response__descriptor =
 {
@@ -392,11 +540,209 @@ const ProtobufCMessageDescriptor mainstay__platform__v1__subscribe_response__des
   "Mainstay__Platform__V1__SubscribeResponse",
   "mainstay.platform.v1",
   sizeof(Mainstay__Platform__V1__SubscribeResponse),
-  3,
+  4,
   mainstay__platform__v1__subscribe_response__field_descriptors,
   mainstay__platform__v1__subscribe_response__field_indices_by_name,
   1,  mainstay__platform__v1__subscribe_response__number_ranges,
   (ProtobufCMessageInit) mainstay__platform__v1__subscribe_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define mainstay__platform__v1__get_event_log_request__field_descriptors NULL
+#define mainstay__platform__v1__get_event_log_request__field_indices_by_name NULL
+#define mainstay__platform__v1__get_event_log_request__number_ranges NULL
+const ProtobufCMessageDescriptor mainstay__platform__v1__get_event_log_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.platform.v1.GetEventLogRequest",
+  "GetEventLogRequest",
+  "Mainstay__Platform__V1__GetEventLogRequest",
+  "mainstay.platform.v1",
+  sizeof(Mainstay__Platform__V1__GetEventLogRequest),
+  0,
+  mainstay__platform__v1__get_event_log_request__field_descriptors,
+  mainstay__platform__v1__get_event_log_request__field_indices_by_name,
+  0,  mainstay__platform__v1__get_event_log_request__number_ranges,
+  (ProtobufCMessageInit) mainstay__platform__v1__get_event_log_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__platform__v1__event_log_state__field_descriptors[8] =
+{
+  {
+    "epoch",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, epoch),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_position",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, last_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unnumbered",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, unnumbered),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "removed_up_to",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, removed_up_to),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "snapshot_position",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, snapshot_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "snapshot_events",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, snapshot_events),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "snapshot_time",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, snapshot_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retention",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventLogState, retention),
+    &mainstay__platform__v1__event_retention__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__platform__v1__event_log_state__field_indices_by_name[] = {
+  0,   /* field[0] = epoch */
+  1,   /* field[1] = last_position */
+  3,   /* field[3] = removed_up_to */
+  7,   /* field[7] = retention */
+  5,   /* field[5] = snapshot_events */
+  4,   /* field[4] = snapshot_position */
+  6,   /* field[6] = snapshot_time */
+  2,   /* field[2] = unnumbered */
+};
+static const ProtobufCIntRange mainstay__platform__v1__event_log_state__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor mainstay__platform__v1__event_log_state__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.platform.v1.EventLogState",
+  "EventLogState",
+  "Mainstay__Platform__V1__EventLogState",
+  "mainstay.platform.v1",
+  sizeof(Mainstay__Platform__V1__EventLogState),
+  8,
+  mainstay__platform__v1__event_log_state__field_descriptors,
+  mainstay__platform__v1__event_log_state__field_indices_by_name,
+  1,  mainstay__platform__v1__event_log_state__number_ranges,
+  (ProtobufCMessageInit) mainstay__platform__v1__event_log_state__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor mainstay__platform__v1__event_retention__field_descriptors[2] =
+{
+  {
+    "keep_days",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventRetention, keep_days),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "keep_events",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Mainstay__Platform__V1__EventRetention, keep_events),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned mainstay__platform__v1__event_retention__field_indices_by_name[] = {
+  0,   /* field[0] = keep_days */
+  1,   /* field[1] = keep_events */
+};
+static const ProtobufCIntRange mainstay__platform__v1__event_retention__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor mainstay__platform__v1__event_retention__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "mainstay.platform.v1.EventRetention",
+  "EventRetention",
+  "Mainstay__Platform__V1__EventRetention",
+  "mainstay.platform.v1",
+  sizeof(Mainstay__Platform__V1__EventRetention),
+  2,
+  mainstay__platform__v1__event_retention__field_descriptors,
+  mainstay__platform__v1__event_retention__field_indices_by_name,
+  1,  mainstay__platform__v1__event_retention__number_ranges,
+  (ProtobufCMessageInit) mainstay__platform__v1__event_retention__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCMethodDescriptor mainstay__platform__v1__event_service__method_descriptors[1] =
@@ -430,5 +776,38 @@ void mainstay__platform__v1__event_service__init (Mainstay__Platform__V1__EventS
 {
   protobuf_c_service_generated_init (&service->base,
                                      &mainstay__platform__v1__event_service__descriptor,
+                                     (ProtobufCServiceDestroy) destroy);
+}
+static const ProtobufCMethodDescriptor mainstay__platform__v1__event_log_service__method_descriptors[1] =
+{
+  { "GetEventLog", &mainstay__platform__v1__get_event_log_request__descriptor, &mainstay__platform__v1__event_log_state__descriptor },
+};
+const unsigned mainstay__platform__v1__event_log_service__method_indices_by_name[] = {
+  0         /* GetEventLog */
+};
+const ProtobufCServiceDescriptor mainstay__platform__v1__event_log_service__descriptor =
+{
+  PROTOBUF_C__SERVICE_DESCRIPTOR_MAGIC,
+  "mainstay.platform.v1.EventLogService",
+  "EventLogService",
+  "Mainstay__Platform__V1__EventLogService",
+  "mainstay.platform.v1",
+  1,
+  mainstay__platform__v1__event_log_service__method_descriptors,
+  mainstay__platform__v1__event_log_service__method_indices_by_name
+};
+void mainstay__platform__v1__event_log_service__get_event_log(ProtobufCService *service,
+                                                              const Mainstay__Platform__V1__GetEventLogRequest *input,
+                                                              Mainstay__Platform__V1__EventLogState_Closure closure,
+                                                              void *closure_data)
+{
+  assert(service->descriptor == &mainstay__platform__v1__event_log_service__descriptor);
+  service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void mainstay__platform__v1__event_log_service__init (Mainstay__Platform__V1__EventLogService_Service *service,
+                                                      Mainstay__Platform__V1__EventLogService_ServiceDestroy destroy)
+{
+  protobuf_c_service_generated_init (&service->base,
+                                     &mainstay__platform__v1__event_log_service__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }

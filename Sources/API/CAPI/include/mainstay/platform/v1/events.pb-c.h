@@ -20,6 +20,9 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Mainstay__Platform__V1__Event Mainstay__Platform__V1__Event;
 typedef struct Mainstay__Platform__V1__SubscribeRequest Mainstay__Platform__V1__SubscribeRequest;
 typedef struct Mainstay__Platform__V1__SubscribeResponse Mainstay__Platform__V1__SubscribeResponse;
+typedef struct Mainstay__Platform__V1__GetEventLogRequest Mainstay__Platform__V1__GetEventLogRequest;
+typedef struct Mainstay__Platform__V1__EventLogState Mainstay__Platform__V1__EventLogState;
+typedef struct Mainstay__Platform__V1__EventRetention Mainstay__Platform__V1__EventRetention;
 
 
 /* --- enums --- */
@@ -64,10 +67,48 @@ struct  Mainstay__Platform__V1__SubscribeResponse
   Mainstay__Platform__V1__Event **events;
   char *resume_token;
   protobuf_c_boolean caught_up;
+  protobuf_c_boolean snapshot;
 };
 #define MAINSTAY__PLATFORM__V1__SUBSCRIBE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&mainstay__platform__v1__subscribe_response__descriptor) \
-    , 0,NULL, (char *)protobuf_c_empty_string, 0 }
+    , 0,NULL, (char *)protobuf_c_empty_string, 0, 0 }
+
+
+struct  Mainstay__Platform__V1__GetEventLogRequest
+{
+  ProtobufCMessage base;
+};
+#define MAINSTAY__PLATFORM__V1__GET_EVENT_LOG_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__platform__v1__get_event_log_request__descriptor) \
+     }
+
+
+struct  Mainstay__Platform__V1__EventLogState
+{
+  ProtobufCMessage base;
+  char *epoch;
+  int64_t last_position;
+  int64_t unnumbered;
+  int64_t removed_up_to;
+  int64_t snapshot_position;
+  int64_t snapshot_events;
+  Google__Protobuf__Timestamp *snapshot_time;
+  Mainstay__Platform__V1__EventRetention *retention;
+};
+#define MAINSTAY__PLATFORM__V1__EVENT_LOG_STATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__platform__v1__event_log_state__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0, 0, 0, NULL, NULL }
+
+
+struct  Mainstay__Platform__V1__EventRetention
+{
+  ProtobufCMessage base;
+  int64_t keep_days;
+  int64_t keep_events;
+};
+#define MAINSTAY__PLATFORM__V1__EVENT_RETENTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&mainstay__platform__v1__event_retention__descriptor) \
+    , 0, 0 }
 
 
 /* Mainstay__Platform__V1__Event methods */
@@ -127,6 +168,63 @@ Mainstay__Platform__V1__SubscribeResponse *
 void   mainstay__platform__v1__subscribe_response__free_unpacked
                      (Mainstay__Platform__V1__SubscribeResponse *message,
                       ProtobufCAllocator *allocator);
+/* Mainstay__Platform__V1__GetEventLogRequest methods */
+void   mainstay__platform__v1__get_event_log_request__init
+                     (Mainstay__Platform__V1__GetEventLogRequest         *message);
+size_t mainstay__platform__v1__get_event_log_request__get_packed_size
+                     (const Mainstay__Platform__V1__GetEventLogRequest   *message);
+size_t mainstay__platform__v1__get_event_log_request__pack
+                     (const Mainstay__Platform__V1__GetEventLogRequest   *message,
+                      uint8_t             *out);
+size_t mainstay__platform__v1__get_event_log_request__pack_to_buffer
+                     (const Mainstay__Platform__V1__GetEventLogRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Platform__V1__GetEventLogRequest *
+       mainstay__platform__v1__get_event_log_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__platform__v1__get_event_log_request__free_unpacked
+                     (Mainstay__Platform__V1__GetEventLogRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Platform__V1__EventLogState methods */
+void   mainstay__platform__v1__event_log_state__init
+                     (Mainstay__Platform__V1__EventLogState         *message);
+size_t mainstay__platform__v1__event_log_state__get_packed_size
+                     (const Mainstay__Platform__V1__EventLogState   *message);
+size_t mainstay__platform__v1__event_log_state__pack
+                     (const Mainstay__Platform__V1__EventLogState   *message,
+                      uint8_t             *out);
+size_t mainstay__platform__v1__event_log_state__pack_to_buffer
+                     (const Mainstay__Platform__V1__EventLogState   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Platform__V1__EventLogState *
+       mainstay__platform__v1__event_log_state__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__platform__v1__event_log_state__free_unpacked
+                     (Mainstay__Platform__V1__EventLogState *message,
+                      ProtobufCAllocator *allocator);
+/* Mainstay__Platform__V1__EventRetention methods */
+void   mainstay__platform__v1__event_retention__init
+                     (Mainstay__Platform__V1__EventRetention         *message);
+size_t mainstay__platform__v1__event_retention__get_packed_size
+                     (const Mainstay__Platform__V1__EventRetention   *message);
+size_t mainstay__platform__v1__event_retention__pack
+                     (const Mainstay__Platform__V1__EventRetention   *message,
+                      uint8_t             *out);
+size_t mainstay__platform__v1__event_retention__pack_to_buffer
+                     (const Mainstay__Platform__V1__EventRetention   *message,
+                      ProtobufCBuffer     *buffer);
+Mainstay__Platform__V1__EventRetention *
+       mainstay__platform__v1__event_retention__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   mainstay__platform__v1__event_retention__free_unpacked
+                     (Mainstay__Platform__V1__EventRetention *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Mainstay__Platform__V1__Event_Closure)
@@ -137,6 +235,15 @@ typedef void (*Mainstay__Platform__V1__SubscribeRequest_Closure)
                   void *closure_data);
 typedef void (*Mainstay__Platform__V1__SubscribeResponse_Closure)
                  (const Mainstay__Platform__V1__SubscribeResponse *message,
+                  void *closure_data);
+typedef void (*Mainstay__Platform__V1__GetEventLogRequest_Closure)
+                 (const Mainstay__Platform__V1__GetEventLogRequest *message,
+                  void *closure_data);
+typedef void (*Mainstay__Platform__V1__EventLogState_Closure)
+                 (const Mainstay__Platform__V1__EventLogState *message,
+                  void *closure_data);
+typedef void (*Mainstay__Platform__V1__EventRetention_Closure)
+                 (const Mainstay__Platform__V1__EventRetention *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -162,13 +269,38 @@ void mainstay__platform__v1__event_service__subscribe(ProtobufCService *service,
                                                       const Mainstay__Platform__V1__SubscribeRequest *input,
                                                       Mainstay__Platform__V1__SubscribeResponse_Closure closure,
                                                       void *closure_data);
+typedef struct Mainstay__Platform__V1__EventLogService_Service Mainstay__Platform__V1__EventLogService_Service;
+struct Mainstay__Platform__V1__EventLogService_Service
+{
+  ProtobufCService base;
+  void (*get_event_log)(Mainstay__Platform__V1__EventLogService_Service *service,
+                        const Mainstay__Platform__V1__GetEventLogRequest *input,
+                        Mainstay__Platform__V1__EventLogState_Closure closure,
+                        void *closure_data);
+};
+typedef void (*Mainstay__Platform__V1__EventLogService_ServiceDestroy)(Mainstay__Platform__V1__EventLogService_Service *);
+void mainstay__platform__v1__event_log_service__init (Mainstay__Platform__V1__EventLogService_Service *service,
+                                                      Mainstay__Platform__V1__EventLogService_ServiceDestroy destroy);
+#define MAINSTAY__PLATFORM__V1__EVENT_LOG_SERVICE__BASE_INIT \
+    { &mainstay__platform__v1__event_log_service__descriptor, protobuf_c_service_invoke_internal, NULL }
+#define MAINSTAY__PLATFORM__V1__EVENT_LOG_SERVICE__INIT(function_prefix__) \
+    { MAINSTAY__PLATFORM__V1__EVENT_LOG_SERVICE__BASE_INIT,\
+      function_prefix__ ## get_event_log  }
+void mainstay__platform__v1__event_log_service__get_event_log(ProtobufCService *service,
+                                                              const Mainstay__Platform__V1__GetEventLogRequest *input,
+                                                              Mainstay__Platform__V1__EventLogState_Closure closure,
+                                                              void *closure_data);
 
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor mainstay__platform__v1__event__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__platform__v1__subscribe_request__descriptor;
 extern const ProtobufCMessageDescriptor mainstay__platform__v1__subscribe_response__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__platform__v1__get_event_log_request__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__platform__v1__event_log_state__descriptor;
+extern const ProtobufCMessageDescriptor mainstay__platform__v1__event_retention__descriptor;
 extern const ProtobufCServiceDescriptor mainstay__platform__v1__event_service__descriptor;
+extern const ProtobufCServiceDescriptor mainstay__platform__v1__event_log_service__descriptor;
 
 PROTOBUF_C__END_DECLS
 
