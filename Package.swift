@@ -181,7 +181,9 @@ let package = Package(
     .testTarget(
       name: "CLITests", dependencies: ["API", "Core", "ProtobufProperties", "RPCCore", "mainstay"], path: "Tests/CLI",
       exclude: ["Corpus"], swiftSettings: strict),
-    suite("IntegrationTests", "Integration", ["MainstayTesting", "ProtobufProperties"]),
+    suite(
+      "IntegrationTests", "Integration",
+      ["API", "Core", "MainstayTesting", "ProtobufProperties", "RPCCore", "RPCTransport"]),
     suite(
       "LoadTests", "Load",
       ["API", "Core", "MainstayTesting", "RPCCore", "RPCTransport", "ServiceRuntime", "mainstay-load", logging]),

@@ -2,7 +2,6 @@ import Core
 import Protobuf
 import RPCCore
 import Storage
-import StorageSQLite
 import Synchronization
 import UseCases
 
@@ -23,12 +22,12 @@ public final class TestClock: Clock {
 
 /// A service on a database of its own, called in process through its bindings, in bytes as a transport does.
 public final class InProcessService<Service: DatabaseService>: Sendable {
-  /// Where its database lies.
+  /// Where its database lies, on SQLite.
   public let folder: TemporaryFolder
   /// Its time, unless another clock was given.
   public let clock = TestClock()
   /// Its database.
-  public let database: SQLiteDatabase
+  public let database: any Database
   /// The service.
   public let application: Service
   private let router: Router
@@ -36,7 +35,7 @@ public final class InProcessService<Service: DatabaseService>: Sendable {
   /// A service in a fresh folder.
   public init(clock: (any Clock)? = nil) async throws {
     folder = try TemporaryFolder()
-    database = try SQLiteDatabase(path: folder.file("store.db"), clock: SystemClock())
+    database = try await TestDatabase.open(in: folder)
     try await database.migrate(Service.migrations)
     application = try await Service(
       database: database, clock: clock ?? self.clock, random: SystemRandom(), replica: "test")
@@ -122,9 +121,10 @@ public final class InProcessService<Service: DatabaseService>: Sendable {
 
 /// A database that lets something happen between a use case's steps: how a race is made to come out one way.
 struct WatchedDatabase: Database {
-  let database: SQLiteDatabase
+  let database: any Database
   let before: @Sendable (String) async throws -> Void
 
+  var dialect: Migration.Dialect { database.dialect }
   var committedEvents: AsyncSignal { database.committedEvents }
   func commit(_ batch: Batch, lane: WriteLane) async throws -> BatchReceipt {
     try await database.commit(batch, lane: lane)

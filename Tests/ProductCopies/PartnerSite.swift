@@ -9,7 +9,6 @@ import RPCCore
 import RPCTransport
 import ServiceRuntime
 import Storage
-import StorageSQLite
 import Synchronization
 import Testing
 
@@ -18,7 +17,7 @@ import Testing
 final class PartnerSite: Sendable {
   private struct Running {
     let server: Server
-    let database: SQLiteDatabase
+    let database: any Database
     let loops: [Task<Void, any Error>]
   }
 
@@ -36,14 +35,14 @@ final class PartnerSite: Sendable {
     folder = try TemporaryFolder()
     group = try EventLoopGroup(count: 2)
     port = try freePort()
-    ownDatabase = NotedDatabase(try SQLiteDatabase(path: folder.file("own.db"), clock: SystemClock()))
+    ownDatabase = NotedDatabase(try await TestDatabase.open(in: folder, "own.db"))
     try await ownDatabase.migrate(ProductCopies.migrations)
     copies = ProductCopies(database: ownDatabase)
   }
 
   /// Starts the partner service.
   func start() async throws {
-    let database = try SQLiteDatabase(path: folder.file("partner.db"), clock: SystemClock())
+    let database = try await TestDatabase.open(in: folder, "partner.db")
     try await database.migrate(PartnerServiceApplication.migrations)
     let service = try await PartnerServiceApplication(
       database: database, clock: SystemClock(), random: SystemRandom(), replica: "test")
@@ -178,10 +177,11 @@ func product(_ code: String, state: ProductState = .onSale) -> Product {
 /// A database that tells of each commit.
 final class NotedDatabase: Database {
   let commits = AsyncSignal()
-  private let database: SQLiteDatabase
+  private let database: any Database
 
-  init(_ database: SQLiteDatabase) { self.database = database }
+  init(_ database: any Database) { self.database = database }
 
+  var dialect: Migration.Dialect { database.dialect }
   var committedEvents: AsyncSignal { database.committedEvents }
   func commit(_ batch: Batch, lane: WriteLane) async throws -> BatchReceipt {
     defer { commits.raise() }

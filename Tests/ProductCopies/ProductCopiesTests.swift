@@ -5,17 +5,16 @@ import ProductCopies
 import Protobuf
 import RPCCore
 import Storage
-import StorageSQLite
 import Testing
 
 @Suite struct ProductCopiesTests {
-  private let database: SQLiteDatabase
+  private let database: any Database
   private let copies: ProductCopies
   private let folder: TemporaryFolder
 
   init() async throws {
     folder = try TemporaryFolder()
-    database = try SQLiteDatabase(path: folder.file("own.db"), clock: SystemClock())
+    database = try await TestDatabase.open(in: folder, "own.db")
     try await database.migrate(ProductCopies.migrations)
     copies = ProductCopies(database: database)
   }

@@ -31,8 +31,12 @@ enum CustomerSchema {
     Migration(
       version: 2, name: "customers by name",
       statements: [
-        "CREATE TABLE party_name (party_id TEXT PRIMARY KEY, length INTEGER NOT NULL, terms TSVECTOR NOT NULL)",
-        "CREATE INDEX party_name_terms ON party_name USING gin (terms)",
+        """
+        CREATE TABLE party_name (
+          rowid INTEGER PRIMARY KEY NOT NULL, terms TEXT NOT NULL, party_id TEXT NOT NULL, length INTEGER NOT NULL)
+        """,
+        // The terms are folded and divided by us; "simple" only cuts them at blanks. The collation decides nothing here.
+        "CREATE INDEX party_name_terms ON party_name USING gin (to_tsvector('simple', terms))",
       ],
       sqlite: [
         // The terms are folded and divided by us; "ascii" only cuts them at blanks.

@@ -64,13 +64,18 @@ struct NameIndex: Sendable {
 
   /// At most so many, best first, behind a place; none if there is nothing to search for in the text.
   func search(_ text: String, after place: NamePlace, limit: Int) async throws -> [NameHit] {
-    guard let match = FullTextTerms.fts5Query(text) else { return [] }
+    let (matches, match) =
+      switch database.dialect {
+      case .sqlite: ("party_name MATCH ?", FullTextTerms.fts5Query(text))
+      case .postgresql: ("to_tsvector('simple', terms) @@ to_tsquery('simple', ?)", FullTextTerms.tsquery(text))
+      }
+    guard let match else { return [] }
     let rows = try await database.query(
       Statement(
         """
         SELECT m.customer_id, n.length, n.number FROM (
           SELECT rowid AS number, party_id, length FROM party_name
-          WHERE party_name MATCH ? AND (length > ? OR length = ? AND rowid > ?)
+          WHERE \(matches) AND (length > ? OR length = ? AND rowid > ?)
           ORDER BY length, rowid LIMIT ?) AS n
         JOIN membership m ON m.party_id = n.party_id ORDER BY n.length, n.number
         """,

@@ -37,6 +37,9 @@ public protocol Database: Sendable {
   /// Throws `MigrationError` when the database is newer than the program or an applied migration was changed.
   func migrate(_ migrations: [Migration]) async throws
 
+  /// Which SQL it speaks, for the few statements that the two do not share.
+  var dialect: Migration.Dialect { get }
+
   /// Raised after each commit that held events.
   var committedEvents: AsyncSignal { get }
 

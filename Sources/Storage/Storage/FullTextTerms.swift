@@ -32,6 +32,14 @@ public enum FullTextTerms {
     return phrases.isEmpty ? nil : phrases.joined(separator: " AND ")
   }
 
+  /// The same question as a `tsquery` of PostgreSQL, for `to_tsquery('simple', …)` on `to_tsvector('simple', …)`.
+  public static func tsquery(_ text: String) -> String? {
+    let phrases = runs(of: text).prefix(maximumSearchedRuns).map { run in
+      run.searchTerms.map { "'\($0)'" }.joined(separator: " <-> ") + ":*"
+    }
+    return phrases.isEmpty ? nil : phrases.joined(separator: " & ")
+  }
+
   /// A word, or characters of a script that puts no spaces between words.
   private struct Run {
     var scalars = String.UnicodeScalarView()

@@ -9,6 +9,9 @@ public final class PostgresDatabase: Database {
   /// Raised after each commit of this process that held events.
   public let committedEvents = AsyncSignal()
 
+  /// See `Database.dialect`.
+  public let dialect = Migration.Dialect.postgresql
+
   private let location: PostgresLocation
   private let limits: PostgresLimits
   private let clock: any Clock

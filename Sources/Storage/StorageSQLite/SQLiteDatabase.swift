@@ -9,6 +9,8 @@ import Storage
 public final class SQLiteDatabase: Database {
   /// Raised after each commit that held events.
   public let committedEvents = AsyncSignal()
+  /// See `Database.dialect`.
+  public let dialect = Migration.Dialect.sqlite
 
   let file: DatabaseFile
   private let clock: any Clock

@@ -11,18 +11,17 @@ import RPCCore
 import RPCTransport
 import ServiceRuntime
 import Storage
-import StorageSQLite
 import Synchronization
 import UseCases
 
 /// A service of a test: its database, its server over TLS, and its loops, until it is stopped.
 final class Running: Sendable {
-  let database: SQLiteDatabase
+  let database: any Database
   let server: Server
   private let tasks: [Task<Void, Never>]
 
   init(
-    _ name: String, _ database: SQLiteDatabase, _ methods: [MethodBinding],
+    _ name: String, _ database: any Database, _ methods: [MethodBinding],
     _ background: [@Sendable () async throws -> Void], _ scene: ReportingScene
   ) async throws {
     let router = try InfrastructureServices.router(
@@ -85,7 +84,7 @@ final class ReportingScene: Sendable {
   private func service<Service: DatabaseService>(
     _ name: String, _ type: Service.Type, _ file: String
   ) async throws -> Running {
-    let database = try SQLiteDatabase(path: folder.file(file), clock: SystemClock())
+    let database = try await TestDatabase.open(in: folder, file)
     try await database.migrate(Service.migrations)
     let service = try await Service(database: database, clock: SystemClock(), random: SystemRandom(), replica: file)
     return try await Running(name, database, service.methodBindings, background(service.background), self)
@@ -100,7 +99,7 @@ final class ReportingScene: Sendable {
   func reporting(
     following services: [FollowedService: Running], _ file: String = "reporting.db", clock: any Clock = SystemClock()
   ) async throws -> Running {
-    let database = try SQLiteDatabase(path: folder.file(file), clock: SystemClock())
+    let database = try await TestDatabase.open(in: folder, file)
     try await database.migrate(ReportingServiceApplication.migrations)
     var upstreams: [FollowedService: any RPCCore.Channel] = [:]
     for (name, service) in services {
@@ -118,7 +117,7 @@ final class ReportingScene: Sendable {
   func stuttering(_ service: Running) async throws -> Running {
     let channel = try await channel(to: service, as: "reporting", role: "service")
     let events = StutteringEvents(channel: channel)
-    let database = try SQLiteDatabase(path: folder.file("stutter-\(service.server.port).db"), clock: SystemClock())
+    let database = try await TestDatabase.open(in: folder, "stutter-\(service.server.port).db")
     return try await Running("stutter", database, events.methodBindings, [], self)
   }
 
