@@ -5,11 +5,13 @@
     upload      one StreamingInputCall with messages of 1 MiB (h2load): server CPU per MiB, and MiB per second
     download    one StreamingOutputCall with replies of 1 MiB (h2load): the same
 
-Standard library only."""
+A stream is no faster than its slower end, so the client's own CPU per MiB is given too: it is the most that any server could
+reach. Standard library only."""
 
 import argparse
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -59,20 +61,27 @@ def latency(servers, port, options):
     return result["latency_microseconds"]["p50"]
 
 
+def children_seconds():
+    """CPU time of all programs that this one has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def stream(port, pid, method, body, messages, direction):
-    """CPU microseconds of the server for each MiB, and MiB per second."""
+    """CPU microseconds of the server and of the client for each MiB, and MiB per second."""
     command = ["h2load", "-n1", "-c1", "-m1", "-t1", f"-w{WINDOW_BITS}", f"-W{WINDOW_BITS}", "-d", str(body),
                "-H", "content-type: application/grpc", "-H", "te: trailers", f"https://127.0.0.1:{port}/{SERVICE}/{method}"]
-    before = cpu_seconds(pid)
+    before, client_before = cpu_seconds(pid), children_seconds()
     output = subprocess.run(pinned(1, command), capture_output=True, text=True, check=True).stdout
-    cpu = cpu_seconds(pid) - before
+    cpu, client_cpu = cpu_seconds(pid) - before, children_seconds() - client_before
     data = int(re.search(r"\((\d+)\) data", output).group(1))
     if "1 succeeded" not in output or data < (messages * MEBIBYTE if direction == "download" else 5):
         sys.exit(f"{method} failed\n{output}")
     # "finished in 123.45ms" counts the handshake too, which is small beside the stream.
     amount, unit = re.search(r"finished in ([\d.]+)(us|ms|s)", output).groups()
     seconds = float(amount) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit]
-    return {"cpu_microseconds_per_mib": cpu * 1e6 / messages, "mib_per_second": messages / seconds}
+    return {"cpu_microseconds_per_mib": cpu * 1e6 / messages, "mib_per_second": messages / seconds,
+            "client_cpu_microseconds_per_mib": client_cpu * 1e6 / messages}
 
 
 def measure_round(servers, subjects, bodies, options):
@@ -110,8 +119,9 @@ def main():
     summary, ratios = {}, {}
     print(f"\n{'':<44} {'rpc-stack':>12} {'grpc-c++':>12} {'ratio':>8} {'min–max':>14}")
     for measure, figure in (("latency", "p50_microseconds"), ("upload", "cpu_microseconds_per_mib"),
-                            ("upload", "mib_per_second"), ("download", "cpu_microseconds_per_mib"),
-                            ("download", "mib_per_second")):
+                            ("upload", "mib_per_second"), ("upload", "client_cpu_microseconds_per_mib"),
+                            ("download", "cpu_microseconds_per_mib"), ("download", "mib_per_second"),
+                            ("download", "client_cpu_microseconds_per_mib")):
         title = f"{measure} {figure}"
         values = {name: spread([each[name][measure][figure] for each in rounds]) for name in subjects}
         ratio = spread([each["rpc-stack"][measure][figure] / each["grpc-c++"][measure][figure] for each in rounds])
