@@ -104,7 +104,7 @@ let package = Package(
       "ServiceStorage", "Platform/ServiceStorage",
       [
         "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
-        "UseCases", "Audit", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", logging,
+        "UseCases", "Audit", "AuditProof", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", logging,
       ]),
 
     // Customer service
@@ -151,8 +151,8 @@ let package = Package(
     program(
       "mainstay", "CLI",
       [
-        "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "ServiceRuntime", argumentParser,
-        logging, yams,
+        "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "AuditProof", "ServiceRuntime",
+        argumentParser, logging, yams,
       ]),
     program(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),

@@ -26,6 +26,7 @@ struct Mainstay: ParsableCommand {
       UpCommand.self, DownCommand.self, StatusCommand.self, CertsCommand.self, CallCommand.self, CustomersCommand.self,
       PoliciesCommand.self, AgentsCommand.self, PartnersCommand.self, ProductsCommand.self, ReportsCommand.self,
       EventsCommand.self, JobsCommand.self, DemoCommand.self, ChannelsCommand.self, StorageCommand.self,
+      AuditCommand.self,
     ])
 
   static func main() {

@@ -47,7 +47,7 @@ enum Layers {
     // A program's start: its database, and what it follows.
     "ServiceStorage": [
       "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
-      "UseCases", "Audit", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", "Logging",
+      "UseCases", "Audit", "AuditProof", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", "Logging",
     ],
 
     // Signatures and the tree's hashes are OpenSSL's. Who only verifies needs no storage: the command line does.
@@ -85,7 +85,7 @@ enum Layers {
     // Invented data know no service: the command line carries them there.
     "Demo": ["Core"],
     "mainstay": [
-      "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "ServiceRuntime",
+      "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "AuditProof", "ServiceRuntime",
       "ArgumentParser", "Logging", "Yams",
     ],
     "mainstay-interop": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ArgumentParser", "Logging"],

@@ -7,8 +7,10 @@ Which services a process has is asked of its reflection, and which methods they 
 method without a smoke call fails, and so does a service of the protos that no process has. Prints a line for each call and
 exits with 1 when one fails.
 """
+import base64
 import datetime
 import glob
+import hashlib
 import importlib
 import os
 import shutil
@@ -53,6 +55,7 @@ from mainstay.customer.v1 import customer_service_pb2 as customers  # noqa: E402
 from mainstay.customer.v1 import party_pb2 as parties  # noqa: E402
 from mainstay.customer.v1 import policy_service_pb2 as policies  # noqa: E402
 from mainstay.partner.v1 import partner_service_pb2 as partners  # noqa: E402
+from mainstay.platform.v1 import audit_pb2 as audit  # noqa: E402
 from mainstay.platform.v1 import events_pb2 as events  # noqa: E402
 from mainstay.platform.v1 import jobs_pb2 as jobs  # noqa: E402
 from mainstay.platform.v1 import maintenance_pb2 as maintenance  # noqa: E402
@@ -487,6 +490,80 @@ def back_up_database(call, left):
     file = os.stat(folder + "/backup.db")
     shutil.rmtree(folder)
     return size == file.st_size > 0 and file.st_mode & 0o777 == 0o600
+
+
+# Audit log
+
+
+def root_from(entry, size, hashes):
+    """The root that a proof leads to (RFC 9162, 2.1.3.2), computed here from the entry's bytes."""
+    node, last = entry.position, size - 1
+    root = hashlib.sha256(b"\0" + entry.body).digest()
+    for sibling in hashes:
+        if node & 1 or node == last:
+            root = hashlib.sha256(b"\1" + sibling + root).digest()
+            while node and not node & 1:
+                node, last = node >> 1, last >> 1
+        else:
+            root = hashlib.sha256(b"\1" + root + sibling).digest()
+        node, last = node >> 1, last >> 1
+    return root if last == 0 else None
+
+
+def signed(note):
+    """Size and root of a checkpoint."""
+    lines = note.split("\n")
+    return int(lines[1]), base64.b64decode(lines[2])
+
+
+@smoke("platform.v1.AuditService/GetCheckpoint")
+def get_checkpoint(call, left):
+    patience = time.monotonic() + 30
+    while time.monotonic() < patience:
+        try:
+            left.note = call(audit.GetCheckpointRequest()).note
+            return left.note.startswith("mainstay/") and signed(left.note)[0] > 0
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+    return False
+
+
+@smoke("platform.v1.AuditService/GetInclusionProof")
+def get_inclusion_proof(call, left):
+    reply = left.first = call(audit.GetInclusionProofRequest(position=0))
+    size, root = signed(reply.note)
+    return reply.tree_size == size and root_from(reply.entry, size, reply.hashes) == root
+
+
+@smoke("platform.v1.AuditService/GetConsistencyProof")
+def get_consistency_proof(call, left):
+    # The first entry alone is a tree too: from it and the proof, today's root.
+    reply = call(audit.GetConsistencyProofRequest(first_size=1))
+    return root_from(left.first.entry, reply.second_size, reply.hashes) == signed(reply.note)[1]
+
+
+@smoke("platform.v1.AuditService/ListAuditEntries")
+def list_audit_entries(call, left):
+    reply = call(audit.ListAuditEntriesRequest(page_size=2))
+    return reply.entries[0].position == 0 and reply.entries[0].kind == audit.AUDIT_KIND_BEGINNING
+
+
+@smoke("platform.v1.AuditService/ListWitnessedCheckpoints")
+def list_witnessed_checkpoints(call, left):
+    patience = time.monotonic() + 30
+    while time.monotonic() < patience:
+        found = call(audit.ListWitnessedCheckpointsRequest()).checkpoints
+        if found:
+            left.witnessed = found[0].note
+            return not found[0].refusal and signed(left.witnessed)[0] > 0
+    return False
+
+
+@smoke("platform.v1.AuditService/RecordCheckpoint")
+def record_checkpoint(call, left):
+    reply = call(audit.RecordCheckpointRequest(note=left.witnessed))
+    return reply.recorded and reply.witnessed_size >= signed(left.witnessed)[0]
 
 
 # The run

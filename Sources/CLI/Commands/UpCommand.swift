@@ -77,6 +77,21 @@ struct UpCommand: ParsableCommand {
       }
     }
     tellMissingUpstreams(folder)
+    tellMissingAudit(folder)
+  }
+
+  /// A service whose configuration file is from before goes on, but signs nothing.
+  private func tellMissingAudit(_ folder: StateFolder) {
+    let addresses = ServiceDefinition.all.compactMap { service in
+      ServerAddress(configuration: folder.configuration(of: service)).map { (service.name, $0.callable.port) }
+    }
+    let ports = Dictionary(addresses) { first, _ in first }
+    for service in ServiceDefinition.audited where service.lacksAudit(in: folder.configuration(of: service)) {
+      let lines = service.auditLines(ports: ports).joined(separator: "\n")
+      StandardError.write(
+        "mainstay: \(folder.configuration(of: service)) is from before the audit log, so that mainstay-\(service.name) signs no "
+          + "checkpoints; add these lines:\n\(lines)\n")
+    }
   }
 
   /// Configuration files that are there stay as they are, also those from before there was a service.

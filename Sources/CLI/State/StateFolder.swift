@@ -22,6 +22,18 @@ struct StateFolder: Sendable {
   /// A configuration file per service.
   var config: String { "\(path)/config" }
 
+  /// Checkpoints of the audit logs, outside the data.
+  var audit: String { "\(path)/audit" }
+
+  /// The key that a service signs its audit log's checkpoints with.
+  func auditKey(of service: ServiceDefinition) -> String { "\(pki)/\(service.name)-audit-key.pem" }
+
+  /// The public keys of all audit logs, one a line.
+  var auditKeys: String { "\(pki)/audit-keys.txt" }
+
+  /// The file that a service's checkpoints are added to.
+  func checkpointFile(of service: ServiceDefinition) -> String { "\(audit)/\(service.name).checkpoints" }
+
   /// A certificate, and where its key stands.
   func certificate(_ name: String) -> (chain: String, key: String) {
     ("\(pki)/\(name).pem", "\(pki)/\(name)-key.pem")
@@ -41,7 +53,7 @@ struct StateFolder: Sendable {
 
   /// Makes the folders that are missing, closed to others. The parent must be there.
   func create() throws {
-    for folder in [path, pki, data, logs, run, config] { try Files.makeFolder(folder) }
+    for folder in [path, pki, data, logs, run, config, audit] { try Files.makeFolder(folder) }
   }
 }
 

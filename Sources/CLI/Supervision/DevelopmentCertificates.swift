@@ -1,3 +1,4 @@
+import AuditProof
 import Core
 import RPCTransport
 
@@ -24,6 +25,27 @@ struct DevelopmentCertificates: Sendable {
     for (name, role, hosts) in wanted where !Files.exists(folder.certificate(name).chain) {
       let subject = CertificateAuthority.Subject(commonName: name, organizationalUnit: role, hosts: hosts)
       try create(subject, days: DevelopmentCertificates.certificateDays, authority: authority)
+    }
+    try createMissingAuditKeys()
+  }
+
+  /// A key for each service's audit log, and the list of the public ones. A line that is there stays: what its key has signed is to be
+  /// verified when there is another one.
+  private func createMissingAuditKeys() throws {
+    var text = Files.exists(folder.auditKeys) ? try Files.text(folder.auditKeys) : ""
+    for service in ServiceDefinition.audited {
+      let path = folder.auditKey(of: service)
+      do {
+        if !Files.exists(path) { try Files.write(try SigningKey(random: random).pem(), to: path) }
+        let key = LogKey(name: "mainstay/\(service.name)", publicKey: try SigningKey(path: path).publicKey)
+        let line = key.description
+        if !text.split(separator: "\n").contains(where: { $0 == line }) { text += line + "\n" }
+      } catch let error as AuditKeyError {
+        throw CommandFailure(error.description)
+      }
+    }
+    if try !Files.exists(folder.auditKeys) || Files.text(folder.auditKeys) != text {
+      try Files.write(text, to: folder.auditKeys)
     }
   }
 

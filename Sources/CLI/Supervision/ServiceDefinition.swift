@@ -22,6 +22,33 @@ struct ServiceDefinition: Sendable {
   static let withEvents = [customer, agent, partner]
   static let productFollowers = [customer, agent, reporting]
 
+  /// Those with an audit log: each is the witness of the one before it, the first that of the last.
+  static let audited = [customer, agent, partner, reporting]
+
+  /// The service that keeps this one's checkpoints; nil without an audit log.
+  var witness: ServiceDefinition? {
+    let ring = ServiceDefinition.audited
+    return ring.firstIndex { $0.name == name }.map { ring[($0 + 1) % ring.count] }
+  }
+
+  /// Whether a configuration file from an older version says nothing of the audit log.
+  func lacksAudit(in path: String) -> Bool {
+    guard witness != nil, let text = try? Files.text(path), let root = try? Yams.compose(yaml: text) else {
+      return false
+    }
+    return root["audit"] == nil
+  }
+
+  /// The lines of a configuration file about the audit log.
+  func auditLines(ports: [String: Int]) -> [String] {
+    guard let witness else { return [] }
+    return [
+      "audit:", "  key: ../pki/\(name)-audit-key.pem", "  trusted_keys: ../pki/audit-keys.txt",
+      "  checkpoint_file: ../audit/\(name).checkpoints",
+      "  witness: 127.0.0.1:\(ports[witness.name] ?? witness.defaultPort)",
+    ]
+  }
+
   /// Whom it calls: the gateway forwards to all, reporting follows the events of those that have some, customer and agent keep
   /// copies of the partner service's products.
   private var upstreams: [ServiceDefinition] {
@@ -65,6 +92,7 @@ struct ServiceDefinition: Sendable {
         lines.append("  \(service.name): 127.0.0.1:\(ports[service.name] ?? service.defaultPort)")
       }
     }
+    lines += auditLines(ports: ports)
     lines += ["log_level: info", "# Threads that serve; 0 means one per core.", "event_loops: 0"]
     return lines.joined(separator: "\n") + "\n"
   }

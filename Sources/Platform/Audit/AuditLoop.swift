@@ -1,7 +1,7 @@
 import Core
 import Storage
 
-/// What runs beside the calls for an audit log: leaves get their places.
+/// What runs beside the calls for an audit log: leaves get their places, and checkpoints go to a file outside the database.
 public struct AuditLoop: Sendable {
   /// Pause between two looks for leaves: with the batch behind it well below the second within which a leaf must have its place.
   public static let interval = Duration.milliseconds(400)
@@ -9,19 +9,28 @@ public struct AuditLoop: Sendable {
   public static let retryInterval = Duration.seconds(1)
 
   private let sequencer: LeafSequencer
+  private let log: AuditLog
+  private let file: CheckpointFile?
 
-  /// The loop of a log.
-  public init(_ sequencer: LeafSequencer) { self.sequencer = sequencer }
+  /// The loop of a log; without a file its checkpoints stay in the database and with the witness.
+  public init(_ sequencer: LeafSequencer, log: AuditLog, file: CheckpointFile?) {
+    (self.sequencer, self.log, self.file) = (sequencer, log, file)
+  }
 
   /// Until the task is cancelled; then throws `CancellationError`. `sleep` is the event loop's and must end early when cancelled.
   /// Errors that it survives go to `onError`.
   public func run(
     sleep: @Sendable (Duration) async throws -> Void, onError: @Sendable (any Error) -> Void
   ) async throws {
+    var isSigned = false
     while true {
       try Task.checkCancellation()
       do {
-        if try await sequencer.step() == .placed(LeafSequencer.maximumChunk) { continue }
+        if !isSigned { try await sequencer.signWhatIsUnsigned() }
+        isSigned = true
+        let isBehind = try await sequencer.step() == .placed(LeafSequencer.maximumChunk)
+        if let file, let note = try await log.newestNote() { try await file.add(note) }
+        if isBehind { continue }
         try await sleep(AuditLoop.interval)
       } catch let error as CancellationError {
         throw error

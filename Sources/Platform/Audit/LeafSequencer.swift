@@ -65,6 +65,14 @@ public struct LeafSequencer: Sendable {
     }
   }
 
+  /// Signs the tree as it is, if no checkpoint is that large: at the beginning of a log, and where a key is new.
+  public func signWhatIsUnsigned() async throws {
+    guard key != nil, let state = try await log.state() else { return }
+    let newest = try await log.newestNote().map { try Checkpoint(unverified: $0).size } ?? -1
+    guard newest < state.frontier.size else { return }
+    try await database.commit(Batch(try checkpoint(TreeGrowth(from: state.frontier))), lane: .interactive)
+  }
+
   private static let waiting = Statement(
     """
     SELECT p.entry_id, p.aggregate_id, p.aggregate_version, p.method, p.calling_service, p.body, e.event_id, e.type,

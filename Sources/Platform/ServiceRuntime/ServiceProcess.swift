@@ -114,14 +114,16 @@ public enum ServiceProcess {
   }
 
   /// Does a piece of work without serving, on the first event loop, with the settings that the arguments name; never returns. Exit
-  /// code: what the work gives; 1 when it throws, 2 when the configuration or an argument is wrong.
+  /// code: what the work gives; 1 when it throws, 2 when the configuration or an argument is wrong. With a help text of its own no
+  /// setting is required: the work says what it needs.
   public static func work(
-    _ name: String, keys: [ConfigurationKey], arguments: [String],
+    _ name: String, keys: [ConfigurationKey], arguments: [String], help text: String? = nil,
     _ body: @escaping @Sendable (ServiceEnvironment) async throws -> Int32
   ) async -> Never {
-    let keys = ConfigurationKey.common + keys
+    var keys = ConfigurationKey.common + keys
+    if text != nil { keys = keys.map { ConfigurationKey($0.name, $0.summary, default: $0.defaultValue ?? "") } }
     do {
-      if Configuration.request(arguments) == .help { end(0, help(name, keys), to: STDOUT_FILENO) }
+      if Configuration.request(arguments) == .help { end(0, text ?? help(name, keys), to: STDOUT_FILENO) }
       let configuration = try Configuration(arguments: arguments, environment: environmentVariables(), keys: keys)
       let environment = try makeEnvironment(name, configuration)
       exit(try await environment.group.first.run { try await body(environment) })

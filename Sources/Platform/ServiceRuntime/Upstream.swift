@@ -16,8 +16,10 @@ extension ServiceEnvironment {
 
   /// A channel to another service as upstreams.NAME says, with the own certificate; nil if the setting is left out. It belongs
   /// to the first event loop.
-  public func channel(to name: String) throws -> ClientChannel? {
-    let key = "upstreams.\(name)"
+  public func channel(to name: String) throws -> ClientChannel? { try channel(key: "upstreams.\(name)") }
+
+  /// A channel to the service at the HOST:PORT that a setting names, as above.
+  public func channel(key: String) throws -> ClientChannel? {
     guard !configuration.text(key).isEmpty else { return nil }
     let targets = try configuration.addresses(key).map { ConnectionTarget(host: $0.host, port: $0.port) }
     return ClientChannel(

@@ -1,10 +1,13 @@
 import EventFollowing
 import Logging
 import ProductCopies
+import RPCCore
 import ServiceRuntime
 
 /// What a program runs beside its service.
 public struct Beside: Sendable {
+  /// What answers calls beside the service's own methods.
+  public var methods: [MethodBinding] = []
   /// Loops that run as long as the service does, on the first event loop.
   public var loops: [@Sendable () async throws -> Void] = []
   /// Returns when the service may say that it is healthy.

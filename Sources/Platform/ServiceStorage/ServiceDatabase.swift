@@ -109,9 +109,9 @@ extension ServiceProcess {
     _ name: String, _ service: Service.Type, keys: [ConfigurationKey] = [],
     beside: @escaping @Sendable (ServiceEnvironment, Service) throws -> Beside = { _, _ in Beside() }
   ) async -> Never {
-    let keys = ServiceDatabase.keys + RetentionKeys.all + WebhookKeys.all + keys
+    let keys = ServiceDatabase.keys + ServiceAudit.keys + RetentionKeys.all + WebhookKeys.all + keys
     let migrations = Service.migrations + Webhooks.migrations
-    await StorageCommand(name, keys: keys, migrations: migrations, aggregates: Service.aggregates).runIfAsked()
+    await OfflineCommand.runIfAsked(name, keys: keys, migrations: migrations, aggregates: Service.aggregates)
     await run(name, keys: keys) { environment in
       let database = try await ServiceDatabase.open(environment, service: name, migrations: migrations)
       let service = try await Service(
@@ -120,10 +120,10 @@ extension ServiceProcess {
       let kept = try RetentionKeys.read(environment.configuration)
       service.foundation.retention.keep(days: kept.days, events: kept.events)
       let webhooks = try environment.webhooks(service.foundation, on: database)
-      var application = environment.application(service, and: webhooks.methodBindings, on: database)
       let (sleep, onError) = (environment.sleep, environment.onLoopError)
-      application.background.append { try await webhooks.run(sleep: sleep, onError: onError) }
       let auditing = try await environment.auditing(name, on: database, lease: service.foundation.lease)
+      var application = environment.application(service, and: webhooks.methodBindings + auditing.methods, on: database)
+      application.background.append { try await webhooks.run(sleep: sleep, onError: onError) }
       let beside = try beside(environment, service)
       application.background += auditing.loops + beside.loops
       application.ready = beside.ready

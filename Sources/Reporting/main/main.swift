@@ -5,15 +5,12 @@ import ServiceRuntime
 import ServiceStorage
 
 let keys =
-  ServiceDatabase.keys + [
+  ServiceDatabase.keys + ServiceAudit.keys + [
     ConfigurationKey("upstreams.*", "HOST:PORT of the services to follow: upstreams.customer, .agent, .partner"),
-    ConfigurationKey(
-      "rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
+    ConfigurationKey("rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
   ]
 
-await StorageCommand(
-  "reporting", keys: keys, migrations: ReportingServiceApplication.migrations, aggregates: []
-).runIfAsked()
+await OfflineCommand.runIfAsked("reporting", keys: keys, migrations: ReportingServiceApplication.migrations)
 await ServiceProcess.run("reporting", keys: keys) { environment in
   let configuration = environment.configuration
   let rules = ReportingRules(graceDays: try configuration.integer("rules.grace_days", in: 0...365))
@@ -33,7 +30,7 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
   let background = service.background(sleep: sleep, onError: onError) { environment.onNotice(of: $0.rawValue)($1) }
   let auditing = try await environment.auditing("reporting", on: database)
   var application = environment.application(
-    service.methodBindings, background: background + auditing.loops, on: database)
+    service.methodBindings + auditing.methods, background: background + auditing.loops, on: database)
   application.gauges = { Gauge.followers(service.followers, at: environment.clock.now()) }
   application.ready = { try await service.ready(within: ServiceEnvironment.catchUpPatience, sleep: sleep) }
   return application

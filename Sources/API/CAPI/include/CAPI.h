@@ -22,6 +22,7 @@
 #include "mainstay/platform/v1/money.pb-c.h"
 #include "mainstay/customer/v1/policy_service.pb-c.h"
 #include "mainstay/partner/v1/partner_service.pb-c.h"
+#include "mainstay/platform/v1/audit.pb-c.h"
 #include "mainstay/platform/v1/events.pb-c.h"
 #include "mainstay/platform/v1/jobs.pb-c.h"
 #include "mainstay/platform/v1/maintenance.pb-c.h"
@@ -516,6 +517,48 @@ static inline const void *mainstay__partner__v1__partner_changed__descriptor_poi
 }
 static inline const void *mainstay__partner__v1__product_changed__descriptor_pointer(void) {
   return &mainstay__partner__v1__product_changed__descriptor;
+}
+static inline const void *mainstay__platform__v1__audit_entry__descriptor_pointer(void) {
+  return &mainstay__platform__v1__audit_entry__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_checkpoint_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_checkpoint_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_checkpoint_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_checkpoint_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_inclusion_proof_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_inclusion_proof_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_inclusion_proof_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_inclusion_proof_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_consistency_proof_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_consistency_proof_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__get_consistency_proof_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__get_consistency_proof_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_audit_entries_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_audit_entries_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_audit_entries_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_audit_entries_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__record_checkpoint_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__record_checkpoint_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__record_checkpoint_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__record_checkpoint_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__witnessed_checkpoint__descriptor_pointer(void) {
+  return &mainstay__platform__v1__witnessed_checkpoint__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_witnessed_checkpoints_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_witnessed_checkpoints_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_witnessed_checkpoints_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_witnessed_checkpoints_response__descriptor;
 }
 static inline const void *mainstay__platform__v1__event__descriptor_pointer(void) {
   return &mainstay__platform__v1__event__descriptor;
