@@ -58,7 +58,7 @@ public struct AuditLog: Sendable {
     var growth = TreeGrowth(from: MerkleFrontier())
     growth.append(leaf, body: leaf.encoded)
     let row = Statement(
-      "INSERT INTO audit_log (only, epoch, size, frontier) VALUES (1, ?, 0, ?)", [.text(epoch), .blob([])],
+      "INSERT INTO audit_log (\"only\", epoch, size, frontier) VALUES (1, ?, 0, ?)", [.text(epoch), .blob([])],
       expect: .unique(orFail: TreeGrowth.outrun))
     do {
       try await database.commit(Batch([row] + growth.statements()), lane: .interactive)
@@ -72,7 +72,7 @@ public struct AuditLog: Sendable {
     let detail = "epoch_before=\(state.epoch) epoch=\(epoch) size=\(state.frontier.size)"
     var batch = Batch([
       Statement(
-        "UPDATE audit_log SET epoch = ? WHERE only = 1 AND epoch = ?", [.text(epoch), .text(state.epoch)],
+        "UPDATE audit_log SET epoch = ? WHERE epoch = ?", [.text(epoch), .text(state.epoch)],
         expect: .changes(1, orFail: TreeGrowth.outrun))
     ])
     batch.audit = [entry(.restoration, detail, clock, random)]

@@ -53,7 +53,7 @@ struct TreeGrowth {
   /// All that is to be written, on the condition that the tree still is as it was read.
   func statements() -> [Statement] {
     let size = Statement(
-      "UPDATE audit_log SET size = ?, frontier = ? WHERE only = 1 AND size = ?",
+      "UPDATE audit_log SET size = ?, frontier = ? WHERE size = ?",
       [.integer(frontier.size), .blob(frontier.bytes), .integer(before.size)],
       expect: .changes(1, orFail: TreeGrowth.outrun))
     return [size] + leaves.statements + nodes.statements
