@@ -47,9 +47,11 @@ private struct Fleet: Sendable {
   static let hold = Probe.method("Hold", .unary)
 
   func pool(
-    _ policy: LoadBalancing, limits: HTTP2Limits = .init(), before: [ConnectionTarget] = []
+    _ policy: LoadBalancing, limits: HTTP2Limits = .init(), before: [ConnectionTarget] = [],
+    extraIdleTime: Duration = .seconds(60)
   ) throws -> ConnectionPool {
     var configuration = ConnectionPool.Configuration()
+    configuration.extraIdleTime = extraIdleTime
     configuration.policy = policy
     configuration.limits = limits
     configuration.maximumBackoff = .milliseconds(300)
@@ -148,6 +150,33 @@ struct ConnectionPoolTests {
       for _ in 0..<most { fleet.releases[0].note("") }
       for try await answer in group { #expect(answer == "0") }
     }
+    await fleet.stop()
+  }
+
+  @Test(
+    "Further connections are closed when they are not needed any more, though calls go on; one stays, and they come again",
+    arguments: [LoadBalancing.pickFirst, .leastRequest])
+  func extrasEnd(policy: LoadBalancing) async throws {
+    var limits = HTTP2Limits()
+    limits.concurrentStreams = 1
+    let fleet = try await Fleet(1, limits: limits)
+    let pool = try fleet.pool(policy, extraIdleTime: .milliseconds(50))
+    for _ in 0..<2 {
+      try await withThrowingTaskGroup(of: String.self) { group in
+        for _ in 0..<3 { group.addTask { try await fleet.call(pool, Fleet.hold) } }
+        for _ in 0..<3 { #expect(await fleet.notes[0].next() == "0") }
+        #expect(fleet.servers[0].connectionCount == 3)
+        for _ in 0..<3 { fleet.releases[0].note("") }
+        for try await answer in group { #expect(answer == "0") }
+      }
+      let isOneLeft = try await eventually {
+        let answer = try await fleet.call(pool)
+        #expect(answer == "0")
+        return fleet.servers[0].connectionCount == 1
+      }
+      #expect(isOneLeft)
+    }
+    #expect(try await fleet.state(pool) == .ready)
     await fleet.stop()
   }
 

@@ -24,6 +24,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     public var maximumBackoff = Duration.seconds(5)
     /// How long TCP, TLS and the wait for the server's first bytes may take together.
     public var connectTimeout = Duration.seconds(5)
+    /// How long a further connection to an address may be without a call before it is closed; one stays.
+    public var extraIdleTime = Duration.seconds(60)
     /// Least time between two questions for the addresses of one name.
     public var resolutionInterval = Duration.seconds(1)
     /// Told when the service is lost and when it is back.
@@ -54,14 +56,18 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   private let configuration: Configuration
   private var addresses: AddressBook
   private var subchannels: [Subchannel] = []
-  /// Those that take calls, in order; as `advance` saw them.
+  /// Those that take calls, in order, further ones to the same addresses behind the others; as `advance` saw them.
   private var ready: [Subchannel] = []
+  /// How many of them are no further ones.
+  private var readyFirst = 0
   private var picker: Picker
   private var waiting: [ConnectionWaiter] = []
   /// Attempts that have failed.
   private var failures = 0
   private var lastError: RPCError?
   private var resolutionTimer: LoopTimer?
+  /// When further connections are looked at.
+  private var extrasTimer: LoopTimer?
   /// Whether calls were made since the last `close`.
   private var isWanted = false
   private var extrasNotBefore: UInt64 = 0
@@ -88,11 +94,11 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
 
   deinit {
     loop.directory.removePool(identifier)
-    let bound = LoopBound((subchannels, resolutionTimer), on: loop)
+    let bound = LoopBound((subchannels, [resolutionTimer, extrasTimer]), on: loop)
     let loop = loop
     loop.execute {
       for subchannel in bound.value.0 { subchannel.shutDown() }
-      if let timer = bound.value.1 { loop.cancel(timer) }
+      for timer in bound.value.1.compactMap(\.self) { loop.cancel(timer) }
     }
   }
 
@@ -136,10 +142,13 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   }
 
   private func pick(_ hasRoom: (HTTP2Connection) -> Bool) -> HTTP2Connection? {
-    let index = picker.pick(of: ready.count) { index in
+    func load(_ index: Int) -> Int? {
       guard let http2 = ready[index].http2, hasRoom(http2) else { return nil }
       return http2.activeStreams
     }
+    // Further connections take only what the others have no room for, so that they fall idle when they are not needed.
+    var index = picker.pick(of: readyFirst, load: load)
+    if index == nil, ready.count > readyFirst { index = picker.pick(of: ready.count, load: load) }
     let picked = index.flatMap { ready[$0].http2 }
     picked?.statistics.lastStreamNanoseconds = loop.now
     return picked
@@ -171,7 +180,9 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       for subchannel in subchannels { subchannel.refresh() }
       resolve(now)
       dropExtras()
-      ready = subchannels.filter { $0.http2 != nil }
+      let connected = subchannels.filter { $0.http2 != nil }
+      ready = connected.filter { !$0.isExtra } + connected.filter(\.isExtra)
+      readyFirst = ready.count { !$0.isExtra }
       serve()
       connectMore(now)
       if !mustAdvanceAgain { giveUp() }
@@ -255,6 +266,31 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     let extra = makeSubchannel(fullest.target, fullest.address, isExtra: true)
     subchannels.append(extra)
     extra.connect()
+    watchExtras()
+  }
+
+  private func watchExtras() {
+    guard extrasTimer == nil else { return }
+    extrasTimer = loop.schedule(afterNanoseconds: configuration.extraIdleTime.wholeNanoseconds) { [weak self] in
+      guard let self else { return }
+      extrasTimer = nil
+      closeIdleExtras()
+      if subchannels.contains(where: \.isExtra) { watchExtras() }
+    }
+  }
+
+  /// Closes further connections that have had no call for a while, so long as there is another one to their address.
+  private func closeIdleExtras() {
+    for extra in subchannels where extra.isExtra {
+      guard let http2 = extra.http2, http2.activeStreams == 0,
+        loop.now &- http2.statistics.lastStreamNanoseconds >= configuration.extraIdleTime.wholeNanoseconds,
+        subchannels.contains(where: { $0 !== extra && $0.address == extra.address && $0.http2 != nil })
+      else { continue }
+      subchannels.removeAll { $0 === extra }
+      past += extra.facts.statistics
+      extra.shutDown()
+    }
+    advance()
   }
 
   /// Those that are not connected are of no use any more.

@@ -23,6 +23,8 @@ final class Subchannel {
   private let loop: EventLoop
   private let certificates: any TLSContextSource
   private let configuration: ConnectionPool.Configuration
+  /// Times of its next connection: the peer may have asked for fewer pings.
+  private(set) var connectionLimits: ConnectionLimits
   /// The connection that is being made or stands.
   private(set) var connection: SocketConnection?
   /// What the last connection began with, and left for the next one.
@@ -44,6 +46,7 @@ final class Subchannel {
     self.loop = loop
     self.certificates = certificates
     self.configuration = configuration
+    connectionLimits = configuration.connectionLimits
     machine = SubchannelMachine(maximumBackoff: configuration.maximumBackoff)
   }
 
@@ -76,7 +79,7 @@ final class Subchannel {
     connection = SocketConnection(
       loop: loop, descriptor: descriptor, address: address.description, context: currentContext(),
       serverName: target.serverName, limits: configuration.limits, budget: configuration.budget,
-      life: configuration.connectionLimits,
+      life: connectionLimits,
       session: session, isConnecting: true, owner: self)
     guard let connection else {
       close(descriptor)
@@ -181,6 +184,7 @@ extension Subchannel: SocketConnectionOwner {
   func connection(_ connection: SocketConnection, opened stream: HTTP2Stream) -> (any HTTP2StreamHandler)? { nil }
 
   func connectionReceivedGoAway(_ connection: SocketConnection) {
+    if connection.http2?.hasPingedTooOften == true { connectionLimits.doubleKeepaliveTime() }
     // Running calls end on the old connection; new ones go to a new one.
     connection.closeWhenDone()
     if connection === self.connection { drop("the server takes no more calls on the connection (GOAWAY)") }

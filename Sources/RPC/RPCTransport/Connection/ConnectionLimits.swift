@@ -29,7 +29,15 @@ public struct ConnectionLimits: Sendable, Equatable {
   /// How long the peer may take nothing of what we have for it, or send nothing of a message that it has begun.
   public var stallTime: Duration = .seconds(60)
 
+  /// Beyond this the time between our own pings does not grow: what gRPC's servers grant even while no call runs.
+  private static let mostKeepaliveTime: Duration = .seconds(7_200)
+
   private init() {}
+
+  /// The peer finds that we ping too often (gRFC A8): half as often from now on.
+  mutating func doubleKeepaliveTime() {
+    keepaliveTime = keepaliveTime.map { max($0, min($0 * 2, ConnectionLimits.mostKeepaliveTime)) }
+  }
 
   /// What servers grant: a peer that is silent for two hours must answer a ping.
   public static let server: ConnectionLimits = {

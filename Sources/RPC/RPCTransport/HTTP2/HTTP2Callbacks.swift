@@ -35,7 +35,10 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
       switch UInt32(header.type) {
       case NGHTTP2_HEADERS.rawValue: connection.receivedHeaders(header.stream_id, endStream: endStream)
       case NGHTTP2_DATA.rawValue where endStream: connection.receivedEnd(header.stream_id)
-      case NGHTTP2_GOAWAY.rawValue: connection.receivedGoAway()
+      case NGHTTP2_GOAWAY.rawValue:
+        let end = frame.pointee.goaway
+        connection.receivedGoAway(
+          end.error_code, UnsafeRawBufferPointer(start: end.opaque_data, count: end.opaque_data_len))
       case NGHTTP2_PING.rawValue:
         let isAnswer = header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
         connection.receivedPing(isAnswer: isAnswer, frame.pointee.ping.opaque_data.0)

@@ -58,6 +58,8 @@ public final class HTTP2Connection {
   var oldestReset = 0
   /// The highest stream that the peer has opened.
   private(set) var lastStream: Int32 = 0
+  /// Whether the peer has ended the connection because we ping too often.
+  private(set) var hasPingedTooOften = false
   /// Why the connection must be closed, if it must.
   private(set) var condemnation: String?
   private(set) var session: OpaquePointer?
@@ -340,8 +342,9 @@ public final class HTTP2Connection {
     stream(id)?.handler?.receivedEnd(trailers: nil)
   }
 
-  func receivedGoAway() {
+  func receivedGoAway(_ errorCode: UInt32, _ reason: UnsafeRawBufferPointer) {
     isClosing = true
+    if isComplaintAboutPings(errorCode, reason) { hasPingedTooOften = true }
     delegate?.connectionReceivedGoAway()
   }
 

@@ -40,8 +40,16 @@ extension HTTP2Connection {
     }
   }
 
-  /// Ends a connection whose peer pings too often, in gRPC's words.
-  func condemnPings() { condemn(NGHTTP2_ENHANCE_YOUR_CALM.rawValue, "too_many_pings") }
+  /// gRPC's words for a peer that pings too often (gRFC A8).
+  private static let pingComplaint = "too_many_pings"
+
+  /// Ends a connection whose peer pings too often.
+  func condemnPings() { condemn(NGHTTP2_ENHANCE_YOUR_CALM.rawValue, HTTP2Connection.pingComplaint) }
+
+  /// Whether a GOAWAY says that we ping too often.
+  func isComplaintAboutPings(_ errorCode: UInt32, _ reason: UnsafeRawBufferPointer) -> Bool {
+    errorCode == NGHTTP2_ENHANCE_YOUR_CALM.rawValue && reason.elementsEqual(HTTP2Connection.pingComplaint.utf8)
+  }
 
   func receivedPing(isAnswer: Bool, _ kind: UInt8) {
     guard isAnswer else {
