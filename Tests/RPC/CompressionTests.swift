@@ -53,13 +53,15 @@ struct CompressionTests {
   @Test("Requests and replies go compressed when both sides ask for it", arguments: Wire.allCases)
   func bothWays(_ wire: Wire) async throws {
     let large = String(repeating: "policy ", count: 20_000)
+    // Of this, more is left than is inflated at once.
+    let hexadecimal = SeededRandom(7).bytes(200_000).map { String($0, radix: 16) }.joined()
     try await withBench(wire) { bench async throws in
       for (compresses, accepts) in [(true, true), (true, false), (false, true), (false, false)] {
         var options = CallOptions()
         options.compressesRequests = compresses
         options.acceptsCompressedReplies = accepts
         let call = try await bench.channel.open(Probe.squeeze, options)
-        for message in [large, "", large] {
+        for message in [large, "", hexadecimal, large] {
           try await call.send(framed: framed(message))
           let reply = text(try await call.receive())
           // The server says of each request whether it came compressed; what is empty never is.
@@ -71,6 +73,63 @@ struct CompressionTests {
         call.finishSending()
         #expect(try await call.receive() == nil)
       }
+    }
+  }
+
+  @Test("A large message is opened and compressed in pieces, between which other calls are answered")
+  func pieces() async throws {
+    let content = SeededRandom(3).bytes(500_000).map { UInt8(ascii: "a") + $0 % 16 }
+    try await withRawCaller { caller async throws in
+      /// Calls beside a large call whose request has just come as a whole; true if that one was answered first.
+      func answeredBeside(_ large: (handler: RecordingHandler, stream: HTTP2Stream), _ isBegun: () -> Bool) async throws
+      {
+        while case .carried = caller.pipe.pump() {}
+        large.stream.finish()
+        _ = caller.pipe.pump()
+        let small = try caller.open(Probe.echo, [], framedMessage("small")).handler
+        _ = caller.pipe.pump()
+        await caller.pump { small.closedWith != nil }
+        #expect(small.code == "0")
+        #expect(!isBegun())
+      }
+      let request = try caller.open(Probe.readAndBlock, [("grpc-encoding", "gzip")], gzip(content), ends: false)
+      try await answeredBeside(request) { caller.probe.executions.total > 0 }
+      await caller.pump { caller.probe.executions.total == 1 }
+      caller.probe.release.note("")
+      await caller.pump { request.handler.closedWith != nil }
+      #expect(request.handler.code == "0")
+
+      var plain = framed(content)
+      setFramePrefix(&plain, flag: 0)
+      let reply = try caller.open(Probe.squeeze, [("grpc-accept-encoding", "gzip")], plain, ends: false)
+      try await answeredBeside(reply) { !reply.handler.data.isEmpty }
+      await caller.pump { reply.handler.closedWith != nil }
+      #expect(reply.handler.code == "0" && reply.handler.data.first == 1)
+      let frame = Array(reply.handler.data[framePrefixLength...])
+      #expect(try Gzip.inflate(frame, maximumBytes: 1_000_000) == Array("false ".utf8) + content)
+    }
+  }
+
+  @Test("A call that ends while its request is opened gives back what it has taken")
+  func endedWithin() async throws {
+    let content = SeededRandom(3).bytes(500_000).map { UInt8(ascii: "a") + $0 % 16 }
+    var limits = CallLimits()
+    limits.inflatedBytes = 600_000
+    try await withRawCaller(limits) { caller async throws in
+      for _ in 0..<3 {
+        let call = try caller.open(Probe.readAndBlock, [("grpc-encoding", "gzip")], gzip(content), ends: false)
+        while case .carried = caller.pipe.pump() {}
+        call.stream.finish()
+        _ = caller.pipe.pump()
+        // Its task has opened a piece or two.
+        for _ in 0..<3 { await Task.yield() }
+        call.stream.reset(8)
+        await caller.pump { call.handler.closedWith != nil }
+      }
+      #expect(caller.probe.executions.total == 0)
+      caller.probe.release.note("")
+      let done = try await caller.call(Probe.readAndBlock, [("grpc-encoding", "gzip")], gzip(content))
+      #expect(done.code == "0")
     }
   }
 

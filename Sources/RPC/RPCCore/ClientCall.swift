@@ -3,8 +3,12 @@ public protocol ClientCallTransport: AnyObject, Sendable {
   /// Queues a message; its first five bytes are room for the frame's prefix. `compressed` says whether it may be, in a call
   /// whose requests are.
   func send(framed: consuming [UInt8], compressed: Bool)
-  /// The content of a message that came compressed.
-  func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8]
+  /// The content of a message that came compressed; of a large one in pieces between which others have their turn.
+  func decompress(_ message: [UInt8]) async throws(RPCError) -> [UInt8]
+  /// Whether a message of so many bytes is to be sent by `sendInPieces`.
+  func compressesInPieces(_ count: Int) -> Bool
+  /// As `send`, compressed in pieces between which others have their turn.
+  func sendInPieces(framed: consuming [UInt8]) async
   /// No more messages follow.
   func finishSending()
   /// Whether more is queued than the peer takes: the sender waits for `ClientCall.becameWritable()`.
@@ -43,7 +47,11 @@ public final class ClientCall {
   /// `receive`. `compressed: false` sends it as it is in a call whose requests are compressed.
   public func send(framed: consuming [UInt8], compressed: Bool = true) async throws(RPCError) {
     guard !ended else { return }
-    transport.send(framed: framed, compressed: compressed)
+    if compressed, transport.compressesInPieces(framed.count) {
+      await transport.sendInPieces(framed: framed)
+    } else {
+      transport.send(framed: framed, compressed: compressed)
+    }
     guard transport.isCongested, method.kind.clientStreams else { return }
     let transport = transport
     await withTaskCancellationHandler {
@@ -74,7 +82,7 @@ public final class ClientCall {
     let received = try result.get()
     guard let message = received, inbox.lastIsCompressed else { return received }
     do throws(RPCError) {
-      return try transport.decompress(message)
+      return try await transport.decompress(message)
     } catch {
       transport.cancel()
       throw error

@@ -66,6 +66,12 @@ struct MessageInbox {
     return nil
   }
 
+  /// Bytes of the message that `take` gives next if it is compressed; 0 if it is not, or there is none.
+  var nextCompressedBytes: Int {
+    let next = first ?? (head < messages.count ? messages[head] : nil)
+    return next?.isCompressed == true ? next?.message.count ?? 0 : 0
+  }
+
   /// Whether there is nothing to wait for: `take` gives all that is left.
   var hasEnded: Bool { ending != nil }
 

@@ -23,7 +23,12 @@ public struct MethodBinding: Sendable {
     MethodBinding(method) { call in
       let request = try Request(serialized: try call.receiveOnly())
       let response = try await body(request, call.context)
-      try call.sendOnly(framed: try response.serialized(reservingPrefix: framePrefixLength))
+      let reply = try response.serialized(reservingPrefix: framePrefixLength)
+      if call.compressesInPieces(reply.count) {
+        try await call.send(framed: reply)
+      } else {
+        try call.sendOnly(framed: reply)
+      }
     }
   }
 
@@ -45,7 +50,12 @@ public struct MethodBinding: Sendable {
   ) -> MethodBinding {
     MethodBinding(method) { call in
       let response = try await body(RequestReader(call: call), call.context)
-      try call.sendOnly(framed: try response.serialized(reservingPrefix: framePrefixLength))
+      let reply = try response.serialized(reservingPrefix: framePrefixLength)
+      if call.compressesInPieces(reply.count) {
+        try await call.send(framed: reply)
+      } else {
+        try call.sendOnly(framed: reply)
+      }
     }
   }
 
@@ -59,6 +69,9 @@ public struct MethodBinding: Sendable {
     }
   }
 }
+
+/// A message beyond this size is compressed and inflated in pieces of it, between which others have their turn.
+public let largeMessageBytes = 65_536
 
 /// Bytes before each message on the wire: a flag for compression and the length.
 public let framePrefixLength = 5

@@ -5,12 +5,23 @@ public protocol ServerCallTransport: AnyObject {
   func send(framed: consuming [UInt8], compressed: Bool)
   /// The content of a message that came compressed.
   func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8]
+  /// The same for a large message, in pieces between which others have their turn.
+  func decompressInPieces(_ message: [UInt8]) async throws(RPCError) -> [UInt8]
+  /// As `send`, compressed in pieces between which others have their turn.
+  func sendInPieces(framed: consuming [UInt8]) async
   /// Sends the headers now.
   func sendHeaders()
   /// Whether more is queued than the peer takes: the sender waits for `ServerCall.becameWritable()`.
   var isCongested: Bool { get }
   /// The handler has taken messages: the peer may get credit.
   func messagesConsumed()
+}
+
+extension ServerCallTransport {
+  /// At once, for transports that compress nothing.
+  public func decompressInPieces(_ message: [UInt8]) async throws(RPCError) -> [UInt8] { try decompress(message) }
+  /// At once, for transports that compress nothing.
+  public func sendInPieces(framed: consuming [UInt8]) async { send(framed: framed, compressed: true) }
 }
 
 /// One call as the server sees it, in bytes. Confined to the event loop of its connection, where its handler runs too.
@@ -24,6 +35,8 @@ public final class ServerCall {
   private var writeWaiters: [UnsafeContinuation<Void, Never>] = []
   private var failure: RPCError?
   private var impatience: RPCError?
+  /// The only request, if it was opened before it is asked for.
+  private var opened: [UInt8]?
 
   /// A call that a transport begins.
   public init(method: MethodDescriptor, context: ServerContext, transport: any ServerCallTransport) {
@@ -35,12 +48,24 @@ public final class ServerCall {
   /// The next request message; nil when the client has sent its last.
   public func receive() async throws(RPCError) -> [UInt8]? {
     guard let message = try await nextMessage() else { return nil }
-    return try taken(message)
+    guard inbox.lastIsCompressed, message.count > largeMessageBytes, let transport else { return try taken(message) }
+    taken()
+    return try await transport.decompressInPieces(message)
   }
+
+  /// Whether the only request is large and compressed: then `openOnly` comes before the handler.
+  public var mustOpenOnly: Bool { inbox.nextCompressedBytes > largeMessageBytes }
+
+  /// Opens the only request in pieces, so that `receiveOnly` need not.
+  public func openOnly() async throws(RPCError) { opened = try await receive() }
 
   /// The only request message of a method that takes one: it has come before the handler starts, so nothing waits here.
   /// INTERNAL if there is none, as gRPC asks for.
   public func receiveOnly() throws(RPCError) -> [UInt8] {
+    if let opened {
+      self.opened = nil
+      return opened
+    }
     guard let message = try inbox.take() else {
       throw RPCError(.internal, "a \(method.name) call needs one request message and had none")
     }
@@ -54,13 +79,20 @@ public final class ServerCall {
     return try await withUnsafeContinuation { inbox.wait($0) }.get()
   }
 
-  private func taken(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
+  private func taken() {
     transport?.messagesConsumed()
     context.lastRequestWasCompressed = inbox.lastIsCompressed
+  }
+
+  private func taken(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
+    taken()
     // Inflated when it is read and not when it comes: what waits takes no more memory than it took on the wire.
     guard inbox.lastIsCompressed, let transport else { return message }
     return try transport.decompress(message)
   }
+
+  /// Whether a reply of so many bytes is to be sent by `send`, which compresses it in pieces, and not by `sendOnly`.
+  func compressesInPieces(_ count: Int) -> Bool { count > largeMessageBytes && context.compressesReplies }
 
   /// Sends the only reply of a method that gives one; there is no other to wait for.
   public func sendOnly(framed: consuming [UInt8]) throws(RPCError) {
@@ -74,7 +106,12 @@ public final class ServerCall {
   public func send(framed: consuming [UInt8], compressed: Bool = true) async throws(RPCError) {
     if let failure { throw failure }
     guard let transport else { throw RPCError(.cancelled, "the connection is gone") }
-    transport.send(framed: framed, compressed: compressed)
+    if compressed, compressesInPieces(framed.count) {
+      await transport.sendInPieces(framed: framed)
+      if let failure { throw failure }
+    } else {
+      transport.send(framed: framed, compressed: compressed)
+    }
     if transport.isCongested, method.kind.serverStreams {
       await withUnsafeContinuation { writeWaiters.append($0) }
       if let failure { throw failure }

@@ -24,6 +24,16 @@ extension EventLoop {
   }
 }
 
+extension EventLoop {
+  /// Lets connections, timers and other tasks have their turn before the task goes on. For tasks of this loop.
+  func nextTurn() async {
+    assertOnLoop()
+    await withUnsafeContinuation { continuation in
+      _ = schedule(afterNanoseconds: 0) { continuation.resume() }
+    }
+  }
+}
+
 private final class Sleeper {
   var continuation: UnsafeContinuation<Void, Never>?
   var timer: LoopTimer?

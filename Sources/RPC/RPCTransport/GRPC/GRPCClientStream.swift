@@ -219,7 +219,20 @@ extension GRPCClientStream: HTTP2StreamHandler {
 extension GRPCClientStream: ClientCallTransport {
   func send(framed: consuming [UInt8], compressed: Bool) {
     guard !isEnded else { return }
-    let frame = finishFrame(framed, compressed: compressed && options.compressesRequests)
+    write(finishFrame(framed, compressed: compressed && options.compressesRequests))
+  }
+
+  func compressesInPieces(_ count: Int) -> Bool { count > largeMessageBytes && options.compressesRequests }
+
+  func sendInPieces(framed: consuming [UInt8]) async {
+    let framed = framed
+    let deflation = Deflation(framed: framed)
+    while !isEnded, !deflation.advance() { await loop.nextTurn() }
+    guard !isEnded else { return }
+    if let frame = deflation.frame { write(frame) } else { send(framed: framed, compressed: false) }
+  }
+
+  private func write(_ frame: [UInt8]) {
     sentBytes += frame.count - framePrefixLength
     held.add(frame)
     guard let stream else { return }
@@ -229,8 +242,12 @@ extension GRPCClientStream: ClientCallTransport {
     if isLong, stream.queuedBytes < held.bytes { held.forget() }
   }
 
-  func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
-    try Gzip.inflate(message, maximumBytes: limits.maximumMessageBytes)
+  func decompress(_ message: [UInt8]) async throws(RPCError) -> [UInt8] {
+    let inflation = Inflation(message, maximumBytes: limits.maximumMessageBytes)
+    while try !inflation.advance() {
+      if message.count > largeMessageBytes { await loop.nextTurn() }
+    }
+    return inflation.content
   }
 
   func finishSending() {

@@ -83,6 +83,7 @@ final class GRPCServerStream {
     task = loop.spawn {
       let (stream, call) = bound.value
       do {
+        if call.mustOpenOnly, !call.method.kind.clientStreams { try await call.openOnly() }
         try await handle(call)
         stream.finish(nil)
       } catch {
@@ -241,8 +242,23 @@ extension GRPCServerStream: ServerCallTransport {
     guard !isFinished else { return }
     guard stream.mayQueue(framed.count) else { return interrupt(RPCError.tooManyHeldBytes) }
     sendHeaders()
+    write(finishFrame(framed, compressed: compressed && compressesReplies))
+  }
+
+  func sendInPieces(framed: consuming [UInt8]) async {
+    let framed = framed
+    sendHeaders()
+    guard compressesReplies else { return send(framed: framed, compressed: false) }
+    let deflation = Deflation(framed: framed)
+    while !isFinished, !deflation.advance() { await loop.nextTurn() }
+    guard !isFinished else { return }
+    guard let frame = deflation.frame else { return send(framed: framed, compressed: false) }
+    guard stream.mayQueue(frame.count) else { return interrupt(RPCError.tooManyHeldBytes) }
+    write(frame)
+  }
+
+  private func write(_ frame: [UInt8]) {
     stream.connection?.statistics.messagesSent += 1
-    let frame = finishFrame(framed, compressed: compressed && compressesReplies)
     sentBytes += frame.count - framePrefixLength
     stream.write(frame)
   }
@@ -250,16 +266,40 @@ extension GRPCServerStream: ServerCallTransport {
   func decompress(_ message: [UInt8]) throws(RPCError) -> [UInt8] {
     do throws(RPCError) {
       let content = try Gzip.inflate(message, maximumBytes: server.limits.maximumMessageBytes)
-      let growth = content.count - inflatedBytes
-      guard growth > 0, !isFinished else { return content }
-      try server.reserveInflated(growth)
-      inflatedBytes += growth
+      try countInflated(content.count)
       return content
     } catch {
-      // The client's fault, like a bad frame: it ends the call, whatever the handler makes of it.
-      interrupt(error)
-      throw error
+      throw interrupted(error)
     }
+  }
+
+  func decompressInPieces(_ message: [UInt8]) async throws(RPCError) -> [UInt8] {
+    let inflation = Inflation(message, maximumBytes: server.limits.maximumMessageBytes)
+    do throws(RPCError) {
+      while try !inflation.advance() {
+        try countInflated(inflation.content.count)
+        await loop.nextTurn()
+        if isFinished { throw RPCError(.cancelled, "the call has ended") }
+      }
+      try countInflated(inflation.content.count)
+      return inflation.content
+    } catch {
+      throw interrupted(error)
+    }
+  }
+
+  /// The call has inflated a message to so many bytes, or has come so far with it: its largest one counts.
+  private func countInflated(_ count: Int) throws(RPCError) {
+    let growth = count - inflatedBytes
+    guard growth > 0, !isFinished else { return }
+    try server.reserveInflated(growth)
+    inflatedBytes += growth
+  }
+
+  /// The client's fault, like a bad frame: it ends the call, whatever the handler makes of it.
+  private func interrupted(_ error: RPCError) -> RPCError {
+    interrupt(error)
+    return error
   }
 
   func sendHeaders() {
