@@ -147,7 +147,7 @@ let package = Package(
     program("mainstay-gateway", "Gateway/main", ["Gateway", "ServiceRuntime"]),
 
     // Tools
-    layer("Demo", "Demo", ["Core"]),
+    layer("Demo", "Demo", ["AgentDomain", "Core", "CustomerDomain", "PartnerDomain"]),
     program(
       "mainstay", "CLI",
       [
@@ -179,11 +179,9 @@ let package = Package(
       ["Gateway", "ServiceRuntime", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", logging]),
 
     .testTarget(
-      name: "CLITests", dependencies: ["API", "Core", "ProtobufProperties", "RPCCore", "mainstay"], path: "Tests/CLI",
+      name: "CLITests", dependencies: ["API", "Core", "RPCCore", "mainstay"], path: "Tests/CLI",
       exclude: ["Corpus"], swiftSettings: strict),
-    suite(
-      "IntegrationTests", "Integration",
-      ["API", "Core", "MainstayTesting", "ProtobufProperties", "RPCCore", "RPCTransport"]),
+    suite("IntegrationTests", "Integration", ["API", "Core", "MainstayTesting", "RPCCore", "RPCTransport"]),
     suite(
       "LoadTests", "Load",
       ["API", "Core", "MainstayTesting", "RPCCore", "RPCTransport", "ServiceRuntime", "mainstay-load", logging]),
@@ -246,13 +244,13 @@ let package = Package(
       name: "ProtobufFixtures", dependencies: ["CProtobufFixtures", "Protobuf"],
       path: "Tests/ProtobufFixtures/ProtobufFixtures", swiftSettings: strict),
     .target(
-      name: "ProtobufProperties", dependencies: ["API", "Protobuf", "ProtobufFixtures"],
+      name: "ProtobufProperties", dependencies: ["API", "Core", "Protobuf", "ProtobufFixtures"],
       path: "Tests/ProtobufProperties",
       swiftSettings: strict),
     .testTarget(
       name: "ProtobufTests",
       dependencies: [
-        "API", "CProtobufC", "MainstayTesting", "Protobuf", "ProtobufFixtures", "ProtobufProperties",
+        "API", "CProtobufC", "Core", "MainstayTesting", "Protobuf", "ProtobufFixtures", "ProtobufProperties",
         "mainstay-protogen",
       ],
       path: "Tests/Protobuf", exclude: ["peer.py", "Corpus"], swiftSettings: strict),
@@ -272,7 +270,7 @@ let package = Package(
     .target(
       name: "RPCProperties", dependencies: ["Core", "RPCCore", "RPCInProcess", "RPCTransport", logging],
       path: "Tests/RPCProperties/Properties", swiftSettings: strict),
-    suite("RPCPropertyTests", "RPCProperties/Suite", ["RPCProperties"]),
+    suite("RPCPropertyTests", "RPCProperties/Suite", ["Core", "RPCProperties"]),
     // Calls over a simulated network in virtual time: as a suite, and as a program for millions of calls
     .target(
       name: "RPCSimulation", dependencies: ["Core", "RPCCore", "RPCTransport", logging],

@@ -1,15 +1,8 @@
 // customer-server PORT CERT KEY: answers GetCustomer with one constant customer, over TLS without client certificates.
 // The reply has the shape and about the size of the one that Mainstay gives in the benchmark; the work beside the wire
 // is nothing, so the comparison is kind to this peer.
-#include <grpcpp/grpcpp.h>
-
-#include <fstream>
-#include <iostream>
-#include <memory>
-#include <sstream>
-#include <string>
-
 #include "mainstay/customer/v1/customer_service.grpc.pb.h"
+#include "tls_server.h"
 
 namespace customer = mainstay::customer::v1;
 
@@ -54,29 +47,9 @@ class Service final : public customer::CustomerService::CallbackService {
   const customer::Customer constant_ = Constant();
 };
 
-std::string Contents(const char* path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 4) {
-    std::cerr << "usage: customer-server PORT CERT KEY\n";
-    return 2;
-  }
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  tls.pem_key_cert_pairs.push_back({Contents(arguments[3]), Contents(arguments[2])});
-
   Service service;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(std::string("127.0.0.1:") + arguments[1], grpc::SslServerCredentials(tls));
-  builder.RegisterService(&service);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (!server) return 1;
-  std::cout << "ready, replies have " << Constant().ByteSizeLong() << " bytes" << std::endl;
-  server->Wait();
+  return Serve(service, "customer-server", count, arguments);
 }

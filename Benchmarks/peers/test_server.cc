@@ -1,14 +1,7 @@
 // test-server PORT CERT KEY: grpc.testing.TestService over TLS without client certificates, by gRPC C++'s callback API. What
 // Mainstay's interop server does, so that one client can load both.
-#include <grpcpp/grpcpp.h>
-
-#include <fstream>
-#include <iostream>
-#include <memory>
-#include <sstream>
-#include <string>
-
 #include "grpc/testing/test.grpc.pb.h"
+#include "tls_server.h"
 
 namespace testing = grpc::testing;
 
@@ -78,28 +71,9 @@ class Service final : public testing::TestService::CallbackService {
   }
 };
 
-std::string Contents(const char* path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 4) {
-    std::cerr << "usage: test-server PORT CERT KEY\n";
-    return 2;
-  }
-  grpc::SslServerCredentialsOptions tls(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  tls.pem_key_cert_pairs.push_back({Contents(arguments[3]), Contents(arguments[2])});
-
   Service service;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(std::string("127.0.0.1:") + arguments[1], grpc::SslServerCredentials(tls));
-  builder.RegisterService(&service);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (!server) return 1;
-  server->Wait();
+  return Serve(service, "test-server", count, arguments);
 }

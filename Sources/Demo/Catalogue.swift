@@ -1,3 +1,4 @@
+import PartnerDomain
 import Core
 
 /// Partners and products.
@@ -26,14 +27,15 @@ struct Catalogue {
   }
 
   private static func partner(
-    _ kind: DemoPartner.Kind, _ index: Int, _ tier: Int, _ random: inout DemoRandom
+    _ kind: PartnerKind, _ index: Int, _ tier: Int, _ random: inout DemoRandom
   ) -> DemoPartner {
     let region = Region.all[random.index(weights: Region.all.map(\.weight))]
     let prefix = ["", "JD", "YH", "BX", "ST"][kind.rawValue]
     let from = DemoTime.begin.adding(days: -random.between(60, 2_400))
     let hasEnd = tier == 2 || random.chance(perMille: 300)
     return DemoPartner(
-      code: "\(prefix)-\(padded(index + 1, 3))", name: CompanyNames.partner(kind, index, region: region), kind: kind,
+      code: "\(prefix)-\(decimal(index + 1, digits: 3))", name: CompanyNames.partner(kind, index, region: region),
+      kind: kind,
       companyCode: CompanyNames.companyCode(placeCode: region.placeCode, &random), contractFrom: from,
       contractUntil: hasEnd ? DemoTime.asOf.adding(days: random.between(10, 1_000)) : nil, tier: tier)
   }
@@ -45,7 +47,7 @@ struct Catalogue {
   private static func product(
     _ line: DemoPlan.Line, _ index: Int, place: Int, _ insurers: [String], _ random: inout DemoRandom
   ) -> DemoProduct {
-    let code = "\(line.prefix)-\(padded(index + 1, 2))"
+    let code = "\(line.prefix)-\(decimal(index + 1, digits: 2))"
     let isWithdrawn = DemoPlan.withdrawn.contains(code)
     let term = DemoPlan.terms[code]
     // The first products of a line are old, so that every channel has had something to sell from the beginning.

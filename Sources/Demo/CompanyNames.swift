@@ -1,3 +1,5 @@
+import PartnerDomain
+
 /// Invented names and codes of companies.
 enum CompanyNames {
   private static let words = [
@@ -15,7 +17,7 @@ enum CompanyNames {
   }
 
   /// Name of a partner, the n-th of its kind.
-  static func partner(_ kind: DemoPartner.Kind, _ index: Int, region: Region) -> String {
+  static func partner(_ kind: PartnerKind, _ index: Int, region: Region) -> String {
     switch kind {
     case .intermediary:
       "\(region.name)\(word(index))保险\(index % 4 == 3 ? "代理" : "经纪")有限公司"

@@ -1,3 +1,5 @@
+import PartnerDomain
+import AgentDomain
 import Core
 
 /// All shares and probabilities of the demo data, in one place. They are invented, in the proportions that the requirements name
@@ -75,7 +77,7 @@ enum DemoPlan {
 
   // Organisation
   /// Kind, number, channel.
-  static let agents: [(kind: DemoAgent.Kind, count: Int, channel: SaleChannel)] = [
+  static let agents: [(kind: AgentType, count: Int, channel: SaleChannel)] = [
     (.own, 290, .individualAgent), (.independent, 25, .individualAgent), (.partTime, 35, .individualAgent),
     (.partner, 50, .intermediary), (.staff, 60, .bancassurance), (.staff, 20, .telesales), (.staff, 20, .group),
   ]
@@ -87,7 +89,7 @@ enum DemoPlan {
   static let left = 160
   static let suspended = 30
   /// Kind, then how many are among the top 20, the next 80, the others: 213 in all.
-  static let partners: [(kind: DemoPartner.Kind, tiers: [Int])] = [
+  static let partners: [(kind: PartnerKind, tiers: [Int])] = [
     (.intermediary, [12, 52, 76]), (.bank, [8, 22, 5]), (.ecosystem, [0, 6, 14]), (.insurer, [0, 0, 18]),
   ]
   /// Percent of the premium of these tiers. Some partners outgrow their tier, so that the top 20 come to 70 %, the top 100 to

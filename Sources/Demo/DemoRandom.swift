@@ -1,27 +1,21 @@
 import Core
 
-/// Numbers that look random and are the same on every machine: SplitMix64 (Steele, Lea, Flood 2014). Each record draws from a
-/// stream of its own, so that one more draw for a policy does not change all that come after it.
+/// What the demo data draw from. Each record draws from a stream of its own, so that one more draw for a policy does not change
+/// all that come after it.
 struct DemoRandom {
-  private var state: UInt64
+  private var numbers: SeededGenerator
 
   /// The stream of one record of one kind.
   init(seed: UInt64, _ stream: String, _ index: Int = 0) {
     var fingerprint = Fingerprint()
     fingerprint.add(stream)
-    state = seed &+ fingerprint.value &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03
+    numbers = SeededGenerator(seed: seed &+ fingerprint.value &+ UInt64(index) &* 0xD1B5_4A32_D192_ED03)
     // Neighbouring indexes begin far apart.
-    state = next() ^ seed
+    numbers = SeededGenerator(seed: numbers.next() ^ seed)
   }
 
   /// 64 bits.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  mutating func next() -> UInt64 { numbers.next() }
 
   /// 0 to `count` - 1; 0 if there is nothing to choose from.
   mutating func below(_ count: Int) -> Int {

@@ -1,4 +1,7 @@
+import AgentDomain
 import Core
+import CustomerDomain
+import PartnerDomain
 
 /// A branch (分公司): one per 省级行政区.
 public struct DemoBranch: Sendable {
@@ -20,36 +23,12 @@ public struct DemoTeam: Sendable {
 
 /// A person who sells.
 public struct DemoAgent: Sendable {
-  /// What an agent belongs to; the numbers are those of mainstay.agent.v1.AgentType.
-  public enum Kind: Int, Sendable {
-    /// The insurer's own.
-    case own = 1
-    /// For itself.
-    case independent = 2
-    /// Beside another occupation.
-    case partTime = 3
-    /// Of a partner.
-    case partner = 4
-    /// An employee at a bank's counter, on the phone or for companies.
-    case staff = 5
-  }
-
-  /// Where its work stands at the end of the history; the numbers are those of mainstay.agent.v1.AgentState.
-  public enum State: Int, Sendable {
-    /// Works.
-    case active = 1
-    /// May not sell for a time.
-    case suspended = 2
-    /// Has left.
-    case left = 3
-  }
-
-  /// A permit to sell; lines are numbered as in mainstay.agent.v1.LicenceLine.
+  /// A permit to sell.
   public struct Licence: Sendable {
     /// Registration number.
     public let number: String
-    /// 1 life, 2 health and accident.
-    public let line: Int
+    /// What it allows.
+    public let line: LicenceLine
     /// 省级行政区, or "*".
     public let region: String
     /// First day.
@@ -63,7 +42,7 @@ public struct DemoAgent: Sendable {
   /// Its name.
   public let name: String
   /// What it belongs to.
-  public let kind: Kind
+  public let kind: AgentType
   /// Code of its branch.
   public let branchCode: String
   /// Name of its team; empty for agents of partners.
@@ -75,7 +54,7 @@ public struct DemoAgent: Sendable {
   /// First day.
   public let joinDate: CivilDate
   /// State at the end of the history.
-  public let state: State
+  public let state: AgentState
   /// Since when it is in that state; nil for those who are active.
   public let stateDate: CivilDate?
   /// Oldest first.
@@ -91,24 +70,12 @@ public struct DemoAgent: Sendable {
 
 /// A company under contract.
 public struct DemoPartner: Sendable {
-  /// What it is; the numbers are those of mainstay.partner.v1.PartnerKind.
-  public enum Kind: Int, Sendable {
-    /// A broker or agency firm.
-    case intermediary = 1
-    /// 兼业代理.
-    case bank = 2
-    /// An insurer whose products are sold.
-    case insurer = 3
-    /// Health, elder care, life and finance services.
-    case ecosystem = 4
-  }
-
   /// Unique.
   public let code: String
   /// Invented.
   public let name: String
   /// What it is.
-  public let kind: Kind
+  public let kind: PartnerKind
   /// 统一社会信用代码, with a place that does not exist.
   public let companyCode: String
   /// First day of the agreement.
@@ -184,18 +151,6 @@ public struct DemoParty: Sendable {
     case company(name: String, shortName: String)
   }
 
-  /// Kinds of identifiers; the numbers are those of mainstay.customer.v1.IdentifierType.
-  public enum IdentifierKind: Int, Sendable {
-    /// 居民身份证, with a place that does not exist.
-    case residentID = 1
-    /// 统一社会信用代码, with a place that does not exist.
-    case companyCode = 3
-    /// OpenID of an official account.
-    case openID = 5
-    /// UnionID over the official accounts.
-    case unionID = 6
-  }
-
   /// Which system it comes from.
   public let source: String
   /// Its key there; the digits are those of the person, in every source.
@@ -203,7 +158,7 @@ public struct DemoParty: Sendable {
   /// Who it is.
   public let subject: Subject
   /// Kind, issuer, value.
-  public let identifiers: [(kind: IdentifierKind, issuer: String, value: String)]
+  public let identifiers: [(kind: PartyIdentifier.Kind, issuer: String, value: String)]
   /// As the source writes them.
   public let phones: [String]
   /// At example.com.
@@ -232,34 +187,6 @@ public struct DemoParty: Sendable {
 
 /// A contract.
 public struct DemoPolicy: Sendable {
-  /// The numbers are those of mainstay.customer.v1.PolicyState.
-  public enum State: Int, Sendable {
-    /// Applied for.
-    case proposed = 1
-    /// 犹豫期
-    case inHesitation = 2
-    /// Stands.
-    case inForce = 3
-    /// 宽限期
-    case grace = 4
-    /// 中止
-    case suspended = 5
-    /// All premiums paid.
-    case paidUp = 6
-    /// The insurer waived the premiums.
-    case premiumWaived = 7
-    /// 退保
-    case surrendered = 8
-    /// 满期
-    case matured = 9
-    /// End of the term.
-    case expired = 10
-    /// Ended by death, claim or lapse.
-    case terminated = 11
-    /// Given back in the hesitation period.
-    case cancelled = 12
-  }
-
   /// Which system it comes from; that of its holder.
   public let source: String
   /// Its number there.
@@ -285,7 +212,7 @@ public struct DemoPolicy: Sendable {
   /// Code of the branch.
   public let branchCode: String
   /// Where it stands at the end of the history.
-  public let state: State
+  public let state: PolicyState
   /// First day on which it no longer stood; nil if it stands.
   public let endDate: CivilDate?
   /// Why it ended; nil if it stands or was given back.

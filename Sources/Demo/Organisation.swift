@@ -1,3 +1,4 @@
+import AgentDomain
 import Core
 
 /// Branches, teams and agents.
@@ -52,13 +53,13 @@ struct Organisation {
   }
 
   private static func agent(
-    _ kind: DemoAgent.Kind, _ channel: SaleChannel, _ region: Region, number: Int, team: String, firm: String,
+    _ kind: AgentType, _ channel: SaleChannel, _ region: Region, number: Int, team: String, firm: String,
     isStar: Bool, isFirst: Bool, _ random: inout DemoRandom
   ) -> DemoAgent {
     // The first of each group and the stars have been there all the time and stay: they take over the customers of those who left.
     let isSteady = isStar || isFirst
     let joined = DemoTime.begin.adding(days: isSteady ? -random.between(400, 4_000) : random.between(-2_500, 1_050))
-    var (state, since): (DemoAgent.State, CivilDate?) = (.active, nil)
+    var (state, since): (AgentState, CivilDate?) = (.active, nil)
     if !isSteady {
       let fate = random.below(1_000)
       let earliest = max(joined.adding(days: 120), DemoTime.begin.adding(days: 90))
@@ -69,7 +70,7 @@ struct Organisation {
         (state, since) = (.suspended, DemoTime.asOf.adding(days: -random.between(5, 100)))
       }
     }
-    let code = "\(region.code)-\(kind == .partner ? "P" : "")\(padded(number, 4))"
+    let code = "\(region.code)-\(kind == .partner ? "P" : "")\(decimal(number, digits: 4))"
     let name = PersonNames.draw(female: random.chance(perMille: 640), &random).full
     // Employees and people of brokers sell everywhere.
     let isLocal = kind != .partner && kind != .staff
@@ -86,17 +87,11 @@ struct Organisation {
     _ code: String, _ region: String, _ joined: CivilDate, until left: CivilDate?, _ random: inout DemoRandom
   ) -> [DemoAgent.Licence] {
     let end = left ?? (random.chance(perMille: 40) ? DemoTime.asOf : nil)
-    let lines = random.chance(perMille: 850) ? [1, 2] : [1]
+    let lines: [LicenceLine] = random.chance(perMille: 850) ? [.life, .healthAndAccident] : [.life]
     return lines.map { line in
       let until = end ?? (random.chance(perMille: 500) ? DemoTime.asOf.adding(days: random.between(200, 1_100)) : nil)
       return DemoAgent.Licence(
-        number: "0\(line)\(joined.year)\(code)", line: line, region: region, from: joined, until: until)
+        number: "0\(line.rawValue)\(joined.year)\(code)", line: line, region: region, from: joined, until: until)
     }
   }
-}
-
-/// A number with zeros before it.
-func padded(_ number: Int, _ digits: Int) -> String {
-  let text = String(number)
-  return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
 }

@@ -59,9 +59,9 @@ struct People {
     let (name, short) = CompanyNames.customer(region: region, &random)
     let address = PersonTruth.Address(region: region, isOffice: true, &random)
     return DemoParty(
-      source: plan.source, sourceKey: "G\(padded(customer + 1, 8))",
+      source: plan.source, sourceKey: "G\(decimal(customer + 1, digits: 8))",
       subject: .company(name: name, shortName: short),
-      identifiers: [(.companyCode, "CN", CompanyNames.companyCode(placeCode: region.placeCode, &random))],
+      identifiers: [(.unifiedSocialCreditCode, "CN", CompanyNames.companyCode(placeCode: region.placeCode, &random))],
       phones: ["0\(random.between(310, 999))-\(random.between(5_000_000, 8_999_999))"], emails: [],
       street: address.street, district: address.district, city: address.city.name, province: region.province,
       postalCode: address.postalCode, customer: customer, channel: plan.channel, branchCode: region.code, agent: agent,

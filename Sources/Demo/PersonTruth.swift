@@ -1,3 +1,4 @@
+import CustomerDomain
 import Core
 
 /// What is true of a person; each source writes it in its own way.
@@ -27,7 +28,7 @@ struct PersonTruth {
         isOffice
         ? "\(number)\(random.between(3, 28))层"
         : "\(number)\(random.element(Region.estates))\(random.between(1, 30))栋\(random.between(1, 28))0\(random.between(1, 4))室"
-      postalCode = "\(city.postalPrefix)\(padded(random.below(90), 2))"
+      postalCode = "\(city.postalPrefix)\(decimal(random.below(90), digits: 2))"
     }
   }
 
@@ -39,7 +40,7 @@ struct PersonTruth {
     let days = random.between(0, 8_700) + random.between(0, 8_700)
     birthDate = CivilDate(daysSinceEpoch: DemoTime.day(1955, 6, 1).daysSinceEpoch + days)
     residentID = Self.residentID(region, birthDate, isFemale, &random)
-    phone = "160\(padded(random.below(100_000_000), 8))"
+    phone = "160\(decimal(random.below(100_000_000), digits: 8))"
     email = "\(name.mailName)\(random.between(1, 999))@example.com"
     unionID = "o\(String(random.next() | 1 << 63, radix: 36))"
     address = Address(region: region, &random)
@@ -51,17 +52,18 @@ struct PersonTruth {
   ) -> DemoParty {
     let isOnline = plan.channel == .online
     let knowsAddress = !isOnline || random.chance(perMille: 400)
-    var identifiers: [(kind: DemoParty.IdentifierKind, issuer: String, value: String)] = []
+    var identifiers: [(kind: PartyIdentifier.Kind, issuer: String, value: String)] = []
     if !isOnline || random.chance(perMille: 350) { identifiers.append((.residentID, "CN", residentID)) }
     if isOnline {
       identifiers.append((.openID, "demo-account-\(random.between(1, 3))", "\(unionID)\(random.between(10, 99))"))
       identifiers.append((.unionID, "demo", unionID))
     }
     // A tenth of those who come again have another phone by then.
-    let number = variant > 0 && random.chance(perMille: 100) ? "160\(padded(random.below(100_000_000), 8))" : phone
+    let number =
+      variant > 0 && random.chance(perMille: 100) ? "160\(decimal(random.below(100_000_000), digits: 8))" : phone
     let prefix = ["demo-core": "C", "demo-broker": "B", "demo-bank": "K", "demo-online": "W"][plan.source] ?? "X"
     return DemoParty(
-      source: plan.source, sourceKey: "\(prefix)\(padded(customer + 1, 8))",
+      source: plan.source, sourceKey: "\(prefix)\(decimal(customer + 1, digits: 8))",
       subject: subject(plan.channel, variant, &random), identifiers: identifiers,
       phones: [Self.written(number, plan.channel, &random)],
       emails: isOnline || random.chance(perMille: 250) ? [email] : [],
@@ -134,8 +136,8 @@ struct PersonTruth {
   ) -> String {
     let sequence = random.between(0, 498) * 2 + (isFemale ? 2 : 1)
     let digits =
-      "\(region.placeCode)9900\(padded(birth.year, 4))\(padded(birth.month, 2))\(padded(birth.day, 2))"
-      + padded(sequence, 3)
+      "\(region.placeCode)9900\(decimal(birth.year, digits: 4))\(decimal(birth.month, digits: 2))\(decimal(birth.day, digits: 2))"
+      + decimal(sequence, digits: 3)
     let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
     let sum = zip(digits.utf8, weights).reduce(0) { $0 + (Int($1.0) - 48) * $1.1 }
     return digits + String(Array("10X98765432")[sum % 11])

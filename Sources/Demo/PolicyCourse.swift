@@ -1,3 +1,4 @@
+import CustomerDomain
 import Core
 
 /// What becomes of a policy from its issue to the end of the history, month by month.
@@ -30,7 +31,7 @@ struct PolicyCourse {
   }
 
   private let terms: Terms
-  private(set) var state = DemoPolicy.State.inForce
+  private(set) var state = PolicyState.inForce
   private(set) var endDate: CivilDate?
   private(set) var endCause: EndCause?
   private(set) var instalments: [Instalment] = []
@@ -91,7 +92,7 @@ struct PolicyCourse {
   }
 
   /// Ends the contract; false if that day is beyond the history.
-  private mutating func end(_ state: DemoPolicy.State, _ cause: EndCause, on day: CivilDate) -> Bool {
+  private mutating func end(_ state: PolicyState, _ cause: EndCause, on day: CivilDate) -> Bool {
     guard day <= DemoTime.asOf else { return false }
     (self.state, endDate, endCause) = (state, day, cause)
     return true
@@ -117,7 +118,7 @@ struct PolicyCourse {
     return true
   }
 
-  private mutating func leaveUnpaid(_ due: CivilDate, _ state: DemoPolicy.State) -> Bool {
+  private mutating func leaveUnpaid(_ due: CivilDate, _ state: PolicyState) -> Bool {
     instalments.append(Instalment(dueDate: due, receivedDate: nil, isAutomaticLoan: false))
     self.state = state
     return false
@@ -128,7 +129,7 @@ struct PolicyCourse {
     let weights = terms.hasCashValue ? DemoPlan.unpaidWithValue : DemoPlan.unpaidWithoutValue
     let choice = random.index(weights: weights)
     let endOfGrace = due.adding(days: DemoPlan.graceDays)
-    let standing: DemoPolicy.State = endOfGrace < DemoTime.asOf ? .suspended : .grace
+    let standing: PolicyState = endOfGrace < DemoTime.asOf ? .suspended : .grace
     switch (terms.hasCashValue, choice) {
     case (true, 2), (false, 1):
       let paid = endOfGrace.adding(days: random.between(1, 200))

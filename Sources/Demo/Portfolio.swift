@@ -1,3 +1,4 @@
+import PartnerDomain
 import Core
 
 /// Policies and their instalments.
@@ -66,7 +67,7 @@ struct Portfolio {
     for draft in drafts { add(draft, plan, party, agent, partner, &random) }
   }
 
-  private func partnerKind(_ channel: SaleChannel, _ random: inout DemoRandom) -> DemoPartner.Kind? {
+  private func partnerKind(_ channel: SaleChannel, _ random: inout DemoRandom) -> PartnerKind? {
     switch channel {
     case .intermediary: .intermediary
     case .bancassurance: .bank
@@ -126,7 +127,8 @@ struct Portfolio {
     let place = policies.count
     policies.append(
       DemoPolicy(
-        source: party.source, sourceKey: "P\(draft.issueDate.year)\(padded(place + 1, 8))", holderKey: party.sourceKey,
+        source: party.source, sourceKey: "P\(draft.issueDate.year)\(decimal(place + 1, digits: 8))",
+        holderKey: party.sourceKey,
         productCode: draft.product.code, channel: plan.channel, frequency: draft.frequency,
         annualPremium: draft.annualPremium, sumAssured: draft.annualPremium * line.cover, issueDate: draft.issueDate,
         agentCode: seller.map { agents[$0].code } ?? "", partnerCode: partner?.code ?? "",
@@ -164,7 +166,7 @@ struct PartnerChoice {
   init(_ partners: [DemoPartner]) { self.partners = partners }
 
   /// One of a kind in a tier, or in the next one that has some; earlier ones more often.
-  func one(_ kind: DemoPartner.Kind, tier: Int, _ random: inout DemoRandom) -> DemoPartner? {
+  func one(_ kind: PartnerKind, tier: Int, _ random: inout DemoRandom) -> DemoPartner? {
     for tier in tier...2 {
       let list = partners.filter { $0.kind == kind && $0.tier == tier }
       guard !list.isEmpty else { continue }

@@ -1,3 +1,4 @@
+import Core
 import Yams
 
 /// What is called, and how often each in proportion to the others.
@@ -69,7 +70,7 @@ struct CallMix: Sendable, Equatable {
   /// YAML as JSON: numbers, booleans and null where YAML's rules say so.
   private static func json(_ node: Node) -> String {
     if let mapping = node.mapping {
-      return "{" + mapping.map { "\(jsonText($0.key.string ?? "")): \(json($0.value))" }.joined(separator: ", ") + "}"
+      return "{" + mapping.map { "\(jsonString($0.key.string ?? "")): \(json($0.value))" }.joined(separator: ", ") + "}"
     }
     if let sequence = node.sequence { return "[" + sequence.map(json).joined(separator: ", ") + "]" }
     let text = node.string ?? ""
@@ -77,7 +78,7 @@ struct CallMix: Sendable, Equatable {
     case Tag(.int) where Int(text) != nil, Tag(.float) where Double(text) != nil: return text
     case Tag(.bool): return node.bool == true ? "true" : "false"
     case Tag(.null): return "null"
-    default: return jsonText(text)
+    default: return jsonString(text)
     }
   }
 }

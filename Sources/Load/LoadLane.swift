@@ -1,3 +1,4 @@
+import Core
 import RPCCore
 import RPCTransport
 
@@ -16,7 +17,7 @@ final class LoadLane: @unchecked Sendable {
   private let schedule: Schedule
   private let choice: WeightedChoice
   private let calls: [PreparedCall]
-  private var random: RandomNumbers
+  private var random: SeededGenerator
   private let links: [LoadLink]
   private var slots: [LoadSlot] = []
   private var free = SlotRing()
@@ -41,7 +42,7 @@ final class LoadLane: @unchecked Sendable {
     self.calls = calls
     schedule = Schedule(plan)
     choice = WeightedChoice(calls.map(\.weight))
-    random = RandomNumbers(seed: plan.seed &+ UInt64(share.index))
+    random = SeededGenerator(seed: plan.seed &+ UInt64(share.index))
     links = (0..<share.connections).map { _ in LoadLink(pool()) }
     // Slots of different connections follow each other, so that few calls at once are spread over all.
     for _ in 0..<plan.streams { slots += links.map { LoadSlot(link: $0, lane: self) } }

@@ -1,3 +1,5 @@
+import Core
+
 /// What a run came to.
 struct LoadResult: Sendable {
   let target: String
@@ -57,15 +59,15 @@ struct LoadResult: Sendable {
   var json: String {
     let latencies = figures.latencies
     let micros = { (nanoseconds: UInt64) in decimal(Double(nanoseconds) / 1e3, digits: 3) }
-    let percentiles = LoadResult.shares.map { "\(jsonText($0.name)): \(micros(latencies.value(atShare: $0.share)))" }
+    let percentiles = LoadResult.shares.map { "\(jsonString($0.name)): \(micros(latencies.value(atShare: $0.share)))" }
     var outcomes = figures.outcomes
     if figures.succeeded > 0 { outcomes["OK"] = figures.succeeded }
-    let counts = outcomes.sorted { $0.key < $1.key }.map { "\(jsonText($0.key)): \($0.value)" }
+    let counts = outcomes.sorted { $0.key < $1.key }.map { "\(jsonString($0.key)): \($0.value)" }
     return """
       {
-        "target": \(jsonText(target)),
-        "methods": [\(methods.map(jsonText).joined(separator: ", "))],
-        "pace": \(jsonText(plan.pace == .closed ? "closed" : "open")),
+        "target": \(jsonString(target)),
+        "methods": [\(methods.map(jsonString).joined(separator: ", "))],
+        "pace": \(jsonString(plan.pace == .closed ? "closed" : "open")),
         "connections": \(plan.connections), "streams": \(plan.streams), "loops": \(plan.loops), "seed": \(plan.seed),
         "cut_short": \(isCutShort),
         "seconds": \(decimal(Double(measuredNanoseconds) / 1e9, digits: 6)),

@@ -1,3 +1,4 @@
+import Core
 import Protobuf
 import RPCCore
 import RPCReflection
@@ -29,13 +30,13 @@ struct PreparedCall: Sendable {
     ])
     for pair in metadata.entries { headers.append(name: pair.key.utf8, value: pair.value) }
     self.headers = headers
-    var random = RandomNumbers(seed: 0)
+    var random = SeededGenerator(seed: 0)
     let first = try PreparedCall.framed(request.filled(counter: 0, random: &random), method)
     frame = request.isConstant ? first : nil
   }
 
   /// The request of the call with this number. A filled text that is no message (a number that does not fit) gives nil.
-  func frame(counter: Int, random: inout RandomNumbers) -> [UInt8]? {
+  func frame(counter: Int, random: inout SeededGenerator) -> [UInt8]? {
     if let frame { return frame }
     return try? PreparedCall.framed(request.filled(counter: counter, random: &random), method)
   }

@@ -1,3 +1,5 @@
+import Core
+
 /// A request as JSON with places that each call fills anew:
 ///
 ///     {{counter}}          0, 1, 2 …, once each in a run
@@ -36,7 +38,7 @@ struct RequestText: Sendable, Equatable {
   var isConstant: Bool { parts.allSatisfy { if case .text = $0 { true } else { false } } }
 
   /// The request of one call.
-  func filled(counter: Int, random: inout RandomNumbers) -> String {
+  func filled(counter: Int, random: inout SeededGenerator) -> String {
     var text = ""
     for part in parts {
       switch part {

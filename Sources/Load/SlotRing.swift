@@ -1,3 +1,5 @@
+import Core
+
 /// Free slots, taken in the order in which they became free. Holds at most as many as it was made with.
 struct SlotRing {
   private var slots: [LoadSlot]
@@ -38,7 +40,7 @@ struct WeightedChoice: Sendable {
     }
   }
 
-  func pick(_ random: inout RandomNumbers) -> Int {
+  func pick(_ random: inout SeededGenerator) -> Int {
     guard sums.count > 1, let total = sums.last, total > 0 else { return 0 }
     let point = UInt64.random(in: 0..<total, using: &random)
     return sums.firstIndex { point < $0 } ?? 0

@@ -18,39 +18,9 @@ func padded(_ text: String, _ width: Int) -> String {
   String(repeating: " ", count: max(0, width - text.count)) + text
 }
 
-/// "48,213".
-func grouped(_ number: Int) -> String {
-  var digits = String(abs(number))
-  var groups: [String] = []
-  while digits.count > 3 {
-    groups.insert(String(digits.suffix(3)), at: 0)
-    digits.removeLast(3)
-  }
-  return (number < 0 ? "-" : "") + ([digits] + groups).joined(separator: ",")
-}
-
 /// Nanoseconds as people read them: "87 µs", "1.24 ms", "3.10 s".
 func readable(nanoseconds: UInt64) -> String {
   let value = Double(nanoseconds)
   if value < 1e6 { return "\(decimal(value / 1e3, digits: value < 1e5 ? 1 : 0)) µs" }
   return value < 1e9 ? "\(decimal(value / 1e6, digits: 2)) ms" : "\(decimal(value / 1e9, digits: 2)) s"
-}
-
-/// Text in quotes, as JSON has it.
-func jsonText(_ text: String) -> String {
-  var quoted = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"": quoted += "\\\""
-    case "\\": quoted += "\\\\"
-    case "\n": quoted += "\\n"
-    case "\r": quoted += "\\r"
-    case "\t": quoted += "\\t"
-    case _ where scalar.value < 0x20:
-      let code = String(scalar.value, radix: 16)
-      quoted += "\\u" + String(repeating: "0", count: 4 - code.count) + code
-    default: quoted.unicodeScalars.append(scalar)
-    }
-  }
-  return quoted + "\""
 }

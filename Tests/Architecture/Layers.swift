@@ -13,7 +13,7 @@ enum Layers {
     // Only for tests: protos with every kind of field, and the properties that the tests and the fuzzer share.
     "CProtobufFixtures": ["CProtobufC"],
     "ProtobufFixtures": ["CProtobufFixtures", "Protobuf"],
-    "ProtobufProperties": ["API", "Protobuf", "ProtobufFixtures"],
+    "ProtobufProperties": ["API", "Core", "Protobuf", "ProtobufFixtures"],
 
     // Only for tests: what must hold for whatever a peer sends.
     "RPCProperties": ["Core", "RPCCore", "RPCInProcess", "RPCTransport", "Logging"],
@@ -83,7 +83,8 @@ enum Layers {
     "mainstay-gateway": ["Gateway", "ServiceRuntime"],
 
     // Invented data know no service: the command line carries them there.
-    "Demo": ["Core"],
+    // Demo data are records that the services take, in their own words.
+    "Demo": ["AgentDomain", "Core", "CustomerDomain", "PartnerDomain"],
     "mainstay": [
       "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "AuditProof", "ServiceRuntime",
       "ArgumentParser", "Logging", "Yams",

@@ -1,5 +1,5 @@
+import Core
 import Foundation
-import ProtobufProperties
 import Testing
 
 @testable import mainstay

@@ -68,7 +68,7 @@ struct OutputTests {
 
   @Test func valuesAreQuotedWhereTheyMust() {
     #expect(CSV.line(["a", "b,c", "d\"e", "f\ng", ""]) == "a,\"b,c\",\"d\"\"e\",\"f\ng\",\n")
-    #expect(JSONText.object([("a", JSONText.string("\"\\\n\u{1}é"))]) == "{\"a\": \"\\\"\\\\\\n\\u0001é\"}")
+    #expect(JSONText.object([("a", jsonString("\"\\\n\u{1}é"))]) == "{\"a\": \"\\\"\\\\\\n\\u0001é\"}")
   }
 
   @Test func progressShowsRateAndTimeLeft() {

@@ -1,3 +1,4 @@
+import CustomerDomain
 import Core
 import Demo
 import Testing
@@ -46,7 +47,7 @@ private let full = DemoData()
     let ended = full.policies.filter { $0.endDate != nil && $0.state != .cancelled }
     for cause in EndCause.allCases { #expect(ended.count { $0.endCause == cause } >= 10, "\(cause)") }
     #expect((500...900).contains(full.policies.count { $0.state == .cancelled }), "given back in the hesitation period")
-    for state in [DemoPolicy.State.proposed, .inHesitation, .grace, .suspended, .paidUp, .premiumWaived] {
+    for state in [PolicyState.proposed, .inHesitation, .grace, .suspended, .paidUp, .premiumWaived] {
       #expect(full.policies.contains { $0.state == state }, "\(state)")
     }
   }

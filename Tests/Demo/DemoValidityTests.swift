@@ -30,18 +30,15 @@ private let full = DemoData()
         }
       PartyFacts(
         reference: SourceReference(source: party.source, key: party.sourceKey), subject: subject,
-        identifiers: party.identifiers.compactMap { identifier in
-          PartyIdentifier.Kind(rawValue: identifier.kind.rawValue).map {
-            PartyIdentifier(kind: $0, issuer: identifier.issuer, value: identifier.value)
-          }
-        }, phones: party.phones, emails: party.emails,
+        identifiers: party.identifiers.map { PartyIdentifier(kind: $0.kind, issuer: $0.issuer, value: $0.value) },
+        phones: party.phones, emails: party.emails,
         addresses: [
           PostalAddress(
             lines: [party.street], district: party.district, city: party.city, province: party.province,
             postalCode: party.postalCode, countryCode: "CN")
         ]
       ).validate(into: &faults)
-      for identifier in party.identifiers where identifier.kind == .companyCode {
+      for identifier in party.identifiers where identifier.kind == .unifiedSocialCreditCode {
         if CompanyCode.canonical(identifier.value) == nil { faults.add("uscc", identifier.value) }
       }
     }
@@ -51,16 +48,15 @@ private let full = DemoData()
   @Test func policiesAndTheirHoldersAreValid() {
     let holders = Set(full.parties.map { SourceReference(source: $0.source, key: $0.sourceKey) })
     let found = faults(full.policies) { policy, faults in
-      guard let state = PolicyState(rawValue: policy.state.rawValue) else { return faults.add("state", "is unknown") }
       var facts = PolicyFacts(
         reference: SourceReference(source: policy.source, key: policy.sourceKey), policyholderKey: policy.holderKey,
-        productCode: policy.productCode, channel: policy.channel, state: state,
+        productCode: policy.productCode, channel: policy.channel, state: policy.state,
         annualPremium: Money(minorUnits: Int64(policy.annualPremium), currencyCode: "CNY"),
         premiumFrequency: policy.frequency, issueDate: policy.issueDate, endDate: policy.endDate)
       (facts.agentID, facts.partnerID, facts.branchID) = (policy.agentCode, policy.partnerCode, policy.branchCode)
       facts.endCause = policy.endCause
       facts.validate(into: &faults)
-      if state.isFinal != (policy.endDate != nil) { faults.add("end_date", "belongs to an ended contract") }
+      if policy.state.isFinal != (policy.endDate != nil) { faults.add("end_date", "belongs to an ended contract") }
       if !holders.contains(facts.policyholder) { faults.add("policyholder", "is nobody") }
     }
     #expect(found.isEmpty, "\(found.prefix(3))")
@@ -80,16 +76,11 @@ private let full = DemoData()
     let branch = BranchID(clock: clock, random: SystemRandom())
     let partner = PartnerID(clock: clock, random: SystemRandom())
     let found = faults(full.agents) { agent, faults in
-      guard let type = AgentType(rawValue: agent.kind.rawValue) else { return faults.add("type", "is unknown") }
       AgentFacts(
-        code: agent.code, name: agent.name, type: type, branchID: branch,
+        code: agent.code, name: agent.name, type: agent.kind, branchID: branch,
         partnerID: agent.partnerCode.isEmpty ? nil : partner, grade: agent.grade, joinDate: agent.joinDate,
-        licences: agent.licences.compactMap { licence in
-          LicenceLine(rawValue: licence.line).map {
-            Licence(
-              number: licence.number, line: $0, region: licence.region, validFrom: licence.from,
-              validUntil: licence.until)
-          }
+        licences: agent.licences.map {
+          Licence(number: $0.number, line: $0.line, region: $0.region, validFrom: $0.from, validUntil: $0.until)
         }
       ).validate(into: &faults)
       if let since = agent.stateDate, since < agent.joinDate { faults.add("state", "before it joined") }

@@ -1,5 +1,5 @@
+import Core
 import Foundation
-import ProtobufProperties
 
 /// The invented business of one source, as CSV files, and what every figure must be: counted here from the rows alone, in whole
 /// months, without a line of the product.

@@ -1,6 +1,6 @@
+import Core
 import Foundation
 import MainstayTesting
-import ProtobufProperties
 import Synchronization
 import Testing
 

@@ -1,6 +1,6 @@
+import Core
 import Foundation
 import MainstayTesting
-import ProtobufProperties
 import Testing
 
 private let environment = ProcessInfo.processInfo.environment

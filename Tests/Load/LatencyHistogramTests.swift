@@ -1,3 +1,4 @@
+import Core
 import Testing
 
 @testable import mainstay_load
@@ -6,7 +7,7 @@ import Testing
 struct LatencyHistogramTests {
   @Test("A share's latency is that of the sorted list, to three digits")
   func sharesAreThoseOfTheList() {
-    var random = RandomNumbers(seed: 7)
+    var random = SeededGenerator(seed: 7)
     var histogram = LatencyHistogram()
     var list: [UInt64] = []
     for _ in 0..<20_000 {
@@ -27,7 +28,7 @@ struct LatencyHistogramTests {
 
   @Test("Two histograms together are the histogram of both")
   func joined() {
-    var random = RandomNumbers(seed: 8)
+    var random = SeededGenerator(seed: 8)
     var (one, two, both) = (LatencyHistogram(), LatencyHistogram(), LatencyHistogram())
     for index in 0..<1_000 {
       let latency = UInt64.random(in: 0...5_000_000, using: &random)

@@ -1,3 +1,4 @@
+import Core
 import Testing
 
 @testable import mainstay_load
@@ -43,7 +44,7 @@ struct PlanTests {
 
   @Test("Placeholders are filled anew for each call")
   func placeholders() throws {
-    var random = RandomNumbers(seed: 1)
+    var random = SeededGenerator(seed: 1)
     let text = try RequestText("{\"a\": {{counter}}, \"b\": \"{{random:5:7}}\", \"c\": {\"d\": \"{{uuid}}\"}}")
     #expect(!text.isConstant)
     var uuids: Set<Substring> = []
@@ -87,7 +88,7 @@ struct PlanTests {
   @Test("Weights are kept in the long run")
   func weights() {
     let choice = WeightedChoice([1, 0, 3])
-    var random = RandomNumbers(seed: 3)
+    var random = SeededGenerator(seed: 3)
     var counts = [0, 0, 0]
     for _ in 0..<40_000 { counts[choice.pick(&random)] += 1 }
     #expect(counts[1] == 0)

@@ -1,3 +1,4 @@
+import Core
 import Protobuf
 
 /// Makes random messages in the wire format from their descriptors: valid ones, but written as a strange peer might, with

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Core
 import Protobuf
 import RPCCore
 
@@ -151,9 +152,6 @@ struct CustomersCommand: ParsableCommand {
 extension CalendarDate {
   /// "2026-11-21"; parts that are not known are 0.
   var isoText: String {
-    func padded(_ number: Int32, _ digits: Int) -> String {
-      String(repeating: "0", count: max(0, digits - String(number).count)) + String(number)
-    }
-    return "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
+    "\(decimal(Int(year), digits: 4))-\(decimal(Int(month), digits: 2))-\(decimal(Int(day), digits: 2))"
   }
 }

@@ -97,15 +97,15 @@ enum JobWatch {
     let progress = job.progress ?? JobProgress()
     let rate = seconds > 0 ? Int(Double(progress.done - first) / seconds) : 0
     let text = progress.text.isEmpty ? "" : "  \(TableText.printable(progress.text))"
-    let count = ImportProgress.grouped(Int(progress.done))
+    let count = grouped(Int(progress.done))
     guard progress.total > 0 else {
-      return "\(JobsCommand.state(job))  \(count) \(progress.unit)  \(ImportProgress.grouped(rate))/s\(text)"
+      return "\(JobsCommand.state(job))  \(count) \(progress.unit)  \(grouped(rate))/s\(text)"
     }
     let share = min(1, Double(progress.done) / Double(progress.total))
     let left = rate > 0 ? max(0, Int(progress.total - progress.done)) / rate : 0
     return """
-      \(ProgressBar.text(share))  \(count) of \(ImportProgress.grouped(Int(progress.total))) \(progress.unit)  \
-      \(ImportProgress.grouped(rate))/s  \(left / 60):\(decimal(left % 60, digits: 2)) left\(text)
+      \(ProgressBar.text(share))  \(count) of \(grouped(Int(progress.total))) \(progress.unit)  \
+      \(grouped(rate))/s  \(left / 60):\(decimal(left % 60, digits: 2)) left\(text)
       """
   }
 }

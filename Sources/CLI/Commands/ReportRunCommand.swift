@@ -100,7 +100,7 @@ extension ReportsCommand {
 
     private static func json(_ cell: ReportCell) -> String {
       switch cell.value {
-      case .text(let text)?: JSONText.string(text)
+      case .text(let text)?: jsonString(text)
       case .decimal(let text)?: text
       case .integer(let number)?: "\(number)"
       case nil: "null"

@@ -10,7 +10,7 @@ enum DemoMessages {
       teamID: teamID, partnerID: partnerID, grade: agent.grade, joinDate: CalendarDate(agent.joinDate),
       licences: agent.licences.map {
         Licence(
-          number: $0.number, line: LicenceLine(rawValue: Int32($0.line)), region: $0.region,
+          number: $0.number, line: LicenceLine(rawValue: Int32($0.line.rawValue)), region: $0.region,
           validFrom: CalendarDate($0.from), validUntil: $0.until.map(CalendarDate.init(_:)))
       })
   }

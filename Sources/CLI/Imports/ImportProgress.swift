@@ -44,15 +44,4 @@ final class ImportProgress {
     let share = min(1, Double(bytes) / Double(total))
     return "\(ProgressBar.text(share))  \(count)  \(ProgressBar.left(share, seconds: seconds))"
   }
-
-  /// A number with a comma at every thousand.
-  static func grouped(_ number: Int) -> String {
-    var digits = String(number)
-    var result = ""
-    while digits.count > 3 {
-      result = "," + digits.suffix(3) + result
-      digits.removeLast(3)
-    }
-    return digits + result
-  }
 }

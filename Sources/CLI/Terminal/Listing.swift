@@ -1,3 +1,5 @@
+import Core
+
 /// Rows of results, printed as they come: memory stays the same however many there are. Confined to one task.
 final class Listing {
   /// Rows that a table is measured by before its first line is printed; wider values that come later stick out.
@@ -37,7 +39,7 @@ final class Listing {
 
   /// Adds a row whose JSON has the columns as members.
   func add(_ cells: [String]) {
-    add(cells) { JSONText.object(zip(columns, cells).map { ($0, JSONText.string($1)) }) }
+    add(cells) { JSONText.object(zip(columns, cells).map { ($0, jsonString($1)) }) }
   }
 
   /// Prints a single row; in JSON the object alone.

@@ -1,3 +1,5 @@
+import Core
+
 /// Comma-separated values (RFC 4180) with LF line ends.
 enum CSV {
   /// One record with its line end.
@@ -28,26 +30,8 @@ enum CSV {
 
 /// JSON (RFC 8259) of small results; messages are written by the transcoder.
 enum JSONText {
-  /// A string with its quotes.
-  static func string(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case _ where scalar.value < 0x20:
-        result += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
-  }
-
   /// An object of values that are JSON already.
   static func object(_ members: [(String, String)]) -> String {
-    "{" + members.map { "\(string($0.0)): \($0.1)" }.joined(separator: ", ") + "}"
+    "{" + members.map { "\(jsonString($0.0)): \($0.1)" }.joined(separator: ", ") + "}"
   }
 }

@@ -57,7 +57,8 @@ func withRawCaller(
   try await withTaskExecutorPreference(loops.first) { @concurrent () async throws in
     let pipe = try #require(HTTP2Pipe())
     let probe = Probe(loops: loops)
-    let end = GRPCEnd(GRPCAcceptor(router: probe.router, limits: limits, logger: Logger(label: "test")), loops.first)
+    let end = AcceptingEnd(
+      GRPCAcceptor(router: probe.router, limits: limits, logger: Logger(label: "test")), loop: loops.first)
     pipe.server.delegate = end
     try await body(RawCaller(pipe: pipe, probe: probe))
     pipe.cut("the test's end")
@@ -65,11 +66,12 @@ func withRawCaller(
   }
 }
 
-private final class GRPCEnd: HTTP2ConnectionDelegate {
+/// The server's end of a connection in memory.
+final class AcceptingEnd: HTTP2ConnectionDelegate {
   private let acceptor: GRPCAcceptor
   private let loop: EventLoop
 
-  init(_ acceptor: GRPCAcceptor, _ loop: EventLoop) {
+  init(_ acceptor: GRPCAcceptor, loop: EventLoop) {
     self.acceptor = acceptor
     self.loop = loop
   }
@@ -89,7 +91,21 @@ func framedMessage(_ text: String) -> [UInt8] {
   return bytes
 }
 
-extension RecordingHandler {
+/// Keeps what a stream received.
+final class RecordingHandler: HTTP2StreamHandler {
+  var headers: HeaderBlock?
+  var trailers: HeaderBlock?
+  var data: [UInt8] = []
+  var closedWith: UInt32?
   /// Number of the status that came; nil if none did.
   var code: String? { trailers?.first("grpc-status") }
+
+  func received(headers: HeaderBlock, endStream: Bool) {
+    self.headers = headers
+    if endStream { trailers = headers }
+  }
+  func received(data: UnsafeRawBufferPointer) { self.data += data }
+  func receivedEnd(trailers: HeaderBlock?) { self.trailers = trailers ?? self.trailers }
+  func becameWritable() {}
+  func closed(errorCode: UInt32) { closedWith = errorCode }
 }

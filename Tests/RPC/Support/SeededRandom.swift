@@ -1,21 +1,13 @@
 import Core
 import Synchronization
 
-/// Random numbers that are the same for the same seed (SplitMix64).
+/// Random numbers that are the same for the same seed, for whatever draws from a source.
 final class SeededRandom: RandomSource {
-  private let state: Mutex<UInt64>
+  private let numbers: Mutex<SeededGenerator>
 
-  init(_ seed: UInt64) { state = Mutex(seed) }
+  init(_ seed: UInt64) { numbers = Mutex(SeededGenerator(seed: seed)) }
 
-  func next() -> UInt64 {
-    state.withLock { state in
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-      return mixed ^ (mixed >> 31)
-    }
-  }
+  func next() -> UInt64 { numbers.withLock { $0.next() } }
 
   func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 

@@ -1,3 +1,4 @@
+import Core
 import Foundation
 import RPCProperties
 import Testing
@@ -27,7 +28,7 @@ struct RPCFuzzTests {
   @Test("So does each mutation")
   func mutationsHold() async throws {
     let rounds = ProcessInfo.processInfo.environment["MAINSTAY_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 2_000
-    var generator = Numbers(state: 45)
+    var generator = SeededGenerator(seed: 45)
     for round in 0..<rounds {
       var input = corpus.randomElement(using: &generator) ?? []
       for _ in 0..<Int.random(in: 1...4, using: &generator) { mutate(&input, &generator) }
@@ -36,7 +37,7 @@ struct RPCFuzzTests {
     peers.loop.stop()
   }
 
-  private func mutate(_ bytes: inout [UInt8], _ generator: inout Numbers) {
+  private func mutate(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
     guard !bytes.isEmpty else { return bytes.append(UInt8.random(in: 0...255, using: &generator)) }
     let index = Int.random(in: 0..<bytes.count, using: &generator)
     switch Int.random(in: 0..<5, using: &generator) {
@@ -46,18 +47,5 @@ struct RPCFuzzTests {
     case 3: bytes.removeSubrange(index..<min(index + 3, bytes.count))
     default: bytes.append(contentsOf: bytes[index...].prefix(64))
     }
-  }
-}
-
-/// Random numbers that are the same in each run (SplitMix64).
-private struct Numbers: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }
