@@ -21,7 +21,7 @@ public enum GatewayApplication {
       .streams { health in
         let router = try InfrastructureServices.router(
           [], listed: routes.services, health: health, access: environment.access, group: environment.group)
-        let own = GRPCAcceptor(router: router, logger: environment.logger)
+        let own = GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger)
         return GatewayAcceptor(
           routes: routes, own: own, group: environment.group, context: context, connections: environment.upstreamPool)
       })
