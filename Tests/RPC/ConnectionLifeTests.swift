@@ -31,6 +31,18 @@ struct ConnectionLifeTests {
     #expect(life.due(quiet, 230) == .close("the peer gave no sign of life (keepalive)"))
   }
 
+  @Test("After an answer the next ping comes in its time, though an answer may take longer than that")
+  func answeredPings() {
+    let life = self.life { $0.keepaliveTime = .seconds(10) }
+    #expect(life.due(quiet, 10) == .ping)
+    #expect(life.value.next(quiet, at: at(10)) == .wait(untilNanoseconds: at(20)))
+    life.value.lastRead = at(11)
+    #expect(life.value.next(quiet, at: at(20)) == .wait(untilNanoseconds: at(21)))
+    #expect(life.due(quiet, 21) == .ping)
+    // Without an answer it waits for nothing but the end.
+    #expect(life.value.next(quiet, at: at(31)) == .wait(untilNanoseconds: at(41)))
+  }
+
   @Test("A client pings only while calls run, unless it is told to")
   func pingsWithoutCalls() {
     let life = self.life(.client) { $0.keepaliveTime = .seconds(10) }

@@ -79,7 +79,7 @@ struct ConnectionLife {
       nextLook = now + lookNanoseconds
       return .lookForStalls
     }
-    return .wait(untilNanoseconds: nextDeadline(facts))
+    return .wait(untilNanoseconds: nextDeadline(facts, at: now))
   }
 
   /// Streams have come to a connection that had none: looks begin anew.
@@ -169,9 +169,13 @@ struct ConnectionLife {
     return limits.keepaliveTime.map { lastRead.adding($0) }
   }
 
-  private func nextDeadline(_ facts: Facts) -> UInt64? {
+  private func nextDeadline(_ facts: Facts, at now: UInt64) -> UInt64? {
     var next = UInt64.max
-    if let pingSent { next = min(next, pingSent.adding(limits.keepaliveTimeout)) }
+    if let pingSent {
+      next = min(next, pingSent.adding(limits.keepaliveTimeout))
+      // An answer wakes nobody: it is looked for when the next ping would be due.
+      if let time = limits.keepaliveTime, pingSent.adding(time) > now { next = min(next, pingSent.adding(time)) }
+    }
     if pingSent == nil, let time = pingTime(facts) { next = min(next, time) }
     if facts.isOutputBlocked { next = min(next, lastWrite.adding(limits.stallTime)) }
     if facts.activeStreams > 0 { next = min(next, nextLook) }
