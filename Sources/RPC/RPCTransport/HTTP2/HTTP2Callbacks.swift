@@ -59,6 +59,7 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
       case NGHTTP2_HEADERS.rawValue, NGHTTP2_DATA.rawValue:
         connection.sentPayload(header.stream_id, isEnd: header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0)
       case NGHTTP2_RST_STREAM.rawValue: connection.sentReset(header.stream_id)
+      case NGHTTP2_GOAWAY.rawValue: connection.sentGoAway()
       default: break
       }
     }

@@ -20,7 +20,13 @@ extension HTTP2Connection {
     guard !isDraining, !isClosing else { return }
     isDraining = true
     nghttp2_submit_shutdown_notice(session)
-    submit(.drain)
+    requestFlush()
+  }
+
+  /// The ping follows when the news has gone out: nghttp2 sends pings before all else, and one that overtook the news would come
+  /// back from a peer that knows nothing yet, whose next streams would be refused.
+  func sentGoAway() {
+    if isDraining, !isClosing { submit(.drain) }
   }
 
   /// The second step of a drain: no stream after the last one that has come is taken.
