@@ -44,7 +44,8 @@ public struct TestAuthority: Sendable {
   public var certificatePath: String { folder.file("ca.pem") }
 
   /// A certificate NAME.pem and key NAME-key.pem; a role of "service" is a service's. Good for a server on localhost unless
-  /// hosts are given.
+  /// hosts are given; one without hosts is good for clients alone and lies in NAME-client.pem, since a server would read a
+  /// changed NAME.pem anew.
   public func issue(
     _ name: String, role: String, hosts: [String] = ["localhost", "127.0.0.1"],
     verification: TLSConfiguration.ClientVerification = .required
@@ -52,10 +53,11 @@ public struct TestAuthority: Sendable {
     let identity = try authority.issue(
       .init(commonName: name, organizationalUnit: role, hosts: hosts), days: 1, clock: SystemClock(),
       random: SystemRandom())
+    let file = hosts.isEmpty ? "\(name)-client" : name
     return TLSConfiguration(
       authorityPath: certificatePath,
-      certificateChainPath: try folder.write("\(name).pem", identity.certificatePEM + chainPEM),
-      privateKeyPath: try folder.write("\(name)-key.pem", identity.privateKeyPEM), clientVerification: verification)
+      certificateChainPath: try folder.write("\(file).pem", identity.certificatePEM + chainPEM),
+      privateKeyPath: try folder.write("\(file)-key.pem", identity.privateKeyPEM), clientVerification: verification)
   }
 
   /// Writes the list of the certificates that are revoked, in place of the one before, and gives its path. `others` are lists of
