@@ -141,7 +141,8 @@ extension ServiceEnvironment {
     _ service: some DatabaseService, and methods: [MethodBinding] = [], on database: any Database
   ) -> ServiceApplication {
     application(
-      service.methodBindings + methods, background: service.background(sleep: sleep, onError: onLoopError), on: database,
+      service.methodBindings + methods, background: service.background(sleep: sleep, onError: onLoopError),
+      on: database,
       type(of: service).aggregates)
   }
 

@@ -7,7 +7,8 @@ import ServiceStorage
 let keys =
   ServiceDatabase.keys + ServiceAudit.keys + [
     ConfigurationKey("upstreams.*", "HOST:PORT of the services to follow: upstreams.customer, .agent, .partner"),
-    ConfigurationKey("rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
+    ConfigurationKey(
+      "rules.grace_days", "days after the due date within which a premium counts as paid", default: "60"),
   ]
 
 await OfflineCommand.runIfAsked("reporting", keys: keys, migrations: ReportingServiceApplication.migrations)
