@@ -38,6 +38,7 @@ extension GeneratedMessage {
     try Arena.withThreadArena(maximumBytes: .max) { arena throws(EncodingFailure) in
       let message = try cMessage(in: arena).assumingMemoryBound(to: ProtobufCMessage.self)
       let size = protobuf_c_message_get_packed_size(message)
+      guard prefix + size > 0 else { return [] }
       return [UInt8](unsafeUninitializedCapacity: prefix + size) { buffer, count in
         if let start = buffer.baseAddress {
           start.initialize(repeating: 0, count: prefix)
