@@ -10,8 +10,9 @@ import Testing
 struct AbuseTests {
   /// Multiplies the abuse; 1 unless a soak run asks for more.
   private static let scale = getenv("MAINSTAY_ABUSE_SCALE").flatMap { Int(String(cString: $0)) } ?? 1
-  /// What the process may grow by while it is abused; what is held for peers is limited far below.
-  private static let growthBytes = 400_000_000
+  /// What the process may grow by while it is abused; what is held for peers is limited far below. In a soak run these tests are
+  /// alone in it, else all the other suites run there as well.
+  private static let growthBytes = scale > 1 ? 400_000_000 : 1_000_000_000
 
   @Test(
     "The server ends it and goes on",
