@@ -189,7 +189,10 @@ let package = Package(
     suite("AuditProofTests", "AuditProof", ["AuditProof", "Core"]),
     suite(
       "AuditTests", "Audit",
-      ["Audit", "AuditProof", "API", "Core", "MainstayTesting", "RPCCore", "Storage", "StorageSQLite"]),
+      [
+        "Audit", "AuditProof", "API", "Core", "MainstayTesting", "RPCCore", "Storage", "StoragePostgres",
+        "StorageSQLite",
+      ]),
 
     // Suites of the customer service
     suite("CoreTests", "Core", ["Core"]),
