@@ -62,7 +62,8 @@ final class SocketConnection: PollHandler {
   ) {
     guard
       let tls = TLSStream(
-        context, descriptor: descriptor, serverName: serverName, session: session, now: loop.clock.now())
+        context, descriptor: descriptor, serverName: serverName, session: session, now: loop.clock.now(),
+        space: loop.records)
     else { return nil }
     self.loop = loop
     self.address = address
@@ -197,6 +198,7 @@ final class SocketConnection: PollHandler {
       if unsent.isEmpty {
         guard let count = fill(http2) else { return close("the peer broke the HTTP/2 protocol") }
         if count == 0 { break }
+        if count >= SocketConnection.recordBytes { tls.gather() }
         guard send(UnsafeRawBufferPointer(rebasing: loop.scratch[0..<count]), keepRest: true) else { return }
       } else {
         let waiting = unsent
@@ -204,6 +206,7 @@ final class SocketConnection: PollHandler {
         else { return }
       }
     }
+    guard flushRecords() else { return }
     if interest & EPOLLOUT.rawValue != 0 { watch(EPOLLIN.rawValue) }
     if !isLooking, http2.activeStreams > 0 { startLooking() }
     if http2.isDone || closesWhenDone && http2.activeStreams == 0 { close("connection done") }
@@ -252,6 +255,23 @@ final class SocketConnection: PollHandler {
       unsentOffset = 0
     }
     return true
+  }
+
+  /// Hands the records that were gathered to the socket; false if it does not take all, or has failed.
+  private func flushRecords() -> Bool {
+    let waited = tls.waiting
+    switch tls.flush() {
+    case .failed(let reason):
+      close(reason)
+      return false
+    case .wantsWrite:
+      if tls.waiting < waited { life.lastWrite = loop.now }
+      watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
+      return false
+    default:
+      if waited > 0 { life.lastWrite = loop.now }
+      return true
+    }
   }
 
   /// How it is now.
@@ -312,7 +332,8 @@ extension SocketConnection {
     timer = nil
     while phase == .open, let http2 {
       let facts = ConnectionLife.Facts(
-        activeStreams: http2.activeStreams, isOutputBlocked: !unsent.isEmpty, openHeaderBlock: http2.openHeaderBlock)
+        activeStreams: http2.activeStreams, isOutputBlocked: !unsent.isEmpty || tls.waiting > 0,
+        openHeaderBlock: http2.openHeaderBlock)
       switch life.next(facts, at: loop.now) {
       case .wait(let until):
         isLooking = facts.activeStreams > 0

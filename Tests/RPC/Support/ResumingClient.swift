@@ -78,10 +78,15 @@ final class ResumingClient: SubchannelOwner {
 func handshake(port: Int, _ context: TLSContext, serverName: String, session: TLSSession) -> String {
   let address = SocketAddress.resolve(host: "127.0.0.1", port: port)[0]
   let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
-  defer { close(descriptor) }
+  let space = UnsafeMutableRawBufferPointer.allocate(byteCount: 16_640, alignment: 1)
+  defer {
+    close(descriptor)
+    space.deallocate()
+  }
   guard address.withPointer({ connect(descriptor, $0, $1) }) == 0,
     let stream = TLSStream(
-      context, descriptor: descriptor, serverName: serverName, session: session, now: SystemClock().now())
+      context, descriptor: descriptor, serverName: serverName, session: session, now: SystemClock().now(),
+      space: space)
   else { return "no connection" }
   let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_024, alignment: 1)
   defer { bytes.deallocate() }

@@ -51,6 +51,10 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   let scratch: UnsafeMutableRawBufferPointer
   /// Bytes of `scratch`: one TLS record's worth of output fits behind an unfinished one.
   static let scratchBytes = 65_536
+  /// Where the TLS records of a large output are put together.
+  let records: UnsafeMutableRawBufferPointer
+  /// Bytes of `records`: eight full records with all that TLS adds. As much waits for a peer that does not read.
+  static let recordsBytes = 8 * 16_640
 
   /// How long a loop that is not told otherwise looks for work before it sleeps, at most.
   public static let defaultIdlePoll: Duration = .microseconds(100)
@@ -69,6 +73,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     pollDescriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
     wakeDescriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     scratch = .allocate(byteCount: EventLoop.scratchBytes, alignment: 64)
+    records = .allocate(byteCount: EventLoop.recordsBytes, alignment: 64)
     guard pollDescriptor >= 0, wakeDescriptor >= 0 else {
       throw .system("cannot create an event loop", errno)
     }
@@ -87,6 +92,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
   deinit {
     scratch.deallocate()
+    records.deallocate()
     close(pollDescriptor)
     close(wakeDescriptor)
   }

@@ -22,17 +22,27 @@ final class TLSStream {
   private let context: TLSContext
   private let session: TLSSession?
   private let check: PeerCheck
+  private let output: TLSOutput
 
   /// TLS on a connected socket; the client checks the server's certificate against `serverName`, a DNS name or IP address,
-  /// and resumes `session` if there is one. Certificates are verified as of `now`.
-  init?(_ context: TLSContext, descriptor: Int32, serverName: String?, session: TLSSession?, now: Timestamp) {
+  /// and resumes `session` if there is one. Certificates are verified as of `now`. Records that are gathered are put together in
+  /// `space`, which is the loop's.
+  init?(
+    _ context: TLSContext, descriptor: Int32, serverName: String?, session: TLSSession?, now: Timestamp,
+    space: UnsafeMutableRawBufferPointer
+  ) {
+    output = TLSOutput(descriptor: descriptor, space: space)
     guard let pointer = SSL_new(context.pointer) else { return nil }
+    guard SSL_set_fd(pointer, descriptor) == 1, let bio = output.makeBIO() else {
+      SSL_free(pointer)
+      return nil
+    }
+    SSL_set0_wbio(pointer, bio)
     self.pointer = pointer
     self.context = context
     self.session = session
     check = PeerCheck(serverName: serverName, revocations: context.revocations)
     X509_VERIFY_PARAM_set_time(SSL_get0_param(pointer), Int(now.seconds))
-    SSL_set_fd(pointer, descriptor)
     switch context.role {
     case .server: SSL_set_accept_state(pointer)
     case .client:
@@ -69,6 +79,18 @@ final class TLSStream {
   func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
     ERR_clear_error()
     return outcome(SSL_write(pointer, bytes.baseAddress, Int32(bytes.count)))
+  }
+
+  /// Lets what is written from now on go in few pieces, at the next `flush`. The socket takes each record by itself otherwise.
+  func gather() { output.gather() }
+
+  /// Bytes written and gathered that the socket has not taken.
+  var waiting: Int { output.waiting }
+
+  /// Hands what was gathered to the socket.
+  func flush() -> Outcome {
+    if output.flush() { return .done(0) }
+    return output.failure == 0 ? .wantsWrite : .failed(String(cString: strerror(output.failure)))
   }
 
   /// Whether both ends have agreed on HTTP/2 (ALPN).
