@@ -62,7 +62,7 @@ def self_signed_certificate(folder):
 
 
 class Servers:
-    """Servers on core 0, ended with the block."""
+    """Servers, on core 0 unless told otherwise, ended with the block."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -77,21 +77,21 @@ class Servers:
             process.terminate()
             process.wait()
 
-    def start(self, command, port, environment=None):
+    def start(self, command, port, environment=None, core=0):
         """Starts a server, waits until it listens and gives its process id."""
         process = subprocess.Popen(
-            pinned(0, command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pinned(core, command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, **(environment or {})})
         self.processes.append(process)
         wait_for_port(port, process)
         return process.pid
 
-    def mainstay(self, environment=None):
+    def mainstay(self, environment=None, core=0):
         """Mainstay's gRPC alone: the interop server. Gives port and process id."""
         port = free_port()
         command = [str(BINARIES / "mainstay-interop"), "server", "--port", str(port), "--cert", self.certificate,
                    "--key", self.key]
-        return port, self.start(command, port, environment)
+        return port, self.start(command, port, environment, core)
 
     def grpc_cpp(self, program="test-server", environment=None):
         """A server in gRPC C++."""

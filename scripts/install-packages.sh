@@ -18,6 +18,7 @@ bench=(
   strace                                                                # counts syncs of the disk
   g++ libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc              # the peer in gRPC C++
   postgresql                                                            # pgbench, and the server beside it
+  haproxy nginx                                                         # what else stands before services
 )
 
 wanted=()
