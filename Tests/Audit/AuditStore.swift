@@ -3,29 +3,62 @@ import AuditProof
 import Core
 import MainstayTesting
 import Storage
+import StoragePostgres
 import StorageSQLite
+
+/// The databases that an audit log may lie in.
+enum AuditBackend: CaseIterable, Sendable {
+  case sqlite, postgresql
+}
 
 /// A database with an audit log, and what gives its leaves their places.
 struct AuditStore {
   let folder: TemporaryFolder
   let clock = TestClock()
-  let database: SQLiteDatabase
+  let database: any Database
   let log: AuditLog
   let lease: PartitionLease
   let key: SigningKey
+  /// Opens the same place once more, after closing.
+  let reopen: @Sendable () async throws -> any Database
 
   static let name = "mainstay/test"
 
-  init() async throws { try await self.init(folder: TemporaryFolder(), key: SigningKey(random: SystemRandom())) }
+  init(_ backend: AuditBackend = .sqlite, migrations: [Migration] = []) async throws {
+    let folder = try TemporaryFolder()
+    switch backend {
+    case .sqlite: try await self.init(folder: folder, key: SigningKey(random: SystemRandom()), migrations: migrations)
+    case .postgresql:
+      let location = try await PostgresServer.shared.location()
+      try await self.init(
+        folder: folder, key: SigningKey(random: SystemRandom()), migrations: migrations,
+        reopen: { try await AuditStore.open(location) })
+    }
+  }
 
-  init(folder: TemporaryFolder, key: SigningKey) async throws {
-    self.folder = folder
-    self.key = key
-    database = try SQLiteDatabase(path: folder.file("store.db"), clock: clock)
-    try await database.migrate([])
+  init(folder: TemporaryFolder, key: SigningKey, migrations: [Migration] = []) async throws {
+    try await self.init(
+      folder: folder, key: key, migrations: migrations,
+      reopen: { try SQLiteDatabase(path: folder.file("store.db"), clock: SystemClock()) })
+  }
+
+  init(
+    folder: TemporaryFolder, key: SigningKey, migrations: [Migration] = [],
+    reopen: @escaping @Sendable () async throws -> any Database
+  ) async throws {
+    (self.folder, self.key, self.reopen) = (folder, key, reopen)
+    database = try await reopen()
+    try await database.migrate(migrations)
     _ = try await EventLog.open(database, random: SystemRandom())
     log = try await AuditLog.open(database, name: Self.name, clock: clock, random: SystemRandom())
     lease = PartitionLease(database: database, partition: 0, holder: "one", clock: clock)
+  }
+
+  /// Connections to a place on a server, patient since the machine may be busy with other tests.
+  static func open(_ location: PostgresLocation) async throws -> PostgresDatabase {
+    var limits = PostgresLimits(connections: 6)
+    (limits.connectMilliseconds, limits.patienceMilliseconds) = (240_000, 240_000)
+    return try await PostgresDatabase.open(location, clock: SystemClock(), limits: limits)
   }
 
   var path: String { folder.file("store.db") }
@@ -45,6 +78,11 @@ struct AuditStore {
   func add(_ count: Int, prefix: String = "a") async throws {
     guard count > 0 else { return }
     try await database.commit(Batch(events: (0..<count).map { event("\(prefix)\($0)", 1) }), lane: .bulk)
+  }
+
+  func verify(_ notes: [String] = []) async throws -> VerificationReport {
+    var verification = LogVerification(database: database)
+    return try await verification.run(notes: notes, keys: keys)
   }
 
   /// Places all that waits.

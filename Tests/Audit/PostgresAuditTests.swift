@@ -1,6 +1,7 @@
 import Audit
 import AuditProof
 import Core
+import Foundation
 import MainstayTesting
 import Storage
 import StoragePostgres
@@ -126,5 +127,32 @@ import Testing
     var verification = LogVerification(database: replica.database)
     let report = try await verification.run(notes: [], keys: [LogKey(name: AuditStore.name, publicKey: key.publicKey)])
     #expect(report.isSound && report.dropped == 21 && report.size == 27, "\(report.text)")
+  }
+
+  @Test(.timeLimit(.minutes(20))) func aByteFlippedInTheServersFilesIsFound() async throws {
+    let server = try await PostgresServer()
+    defer { server.end() }
+    let (location, folder) = (try server.location(schema: "audited"), try TemporaryFolder())
+    let store = try await AuditStore(
+      folder: folder, key: SigningKey(random: SystemRandom()), reopen: { try await AuditStore.open(location) })
+    let scene = try await TamperingScene(store)
+    let body = try await scene.open { database in
+      try await database.row(Statement("SELECT body FROM audit_leaf WHERE position = 17"))?.blob(0) ?? []
+    }
+    let path = "\(server.folder)/data/" + (try await server.psql("SELECT pg_relation_filepath('audited.audit_leaf')"))
+    try await server.psql("CHECKPOINT")
+    try await server.stop()
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
+    let content = try file.readToEnd() ?? Data()
+    let place = try #require(content.range(of: Data(body))).lowerBound + body.count / 2
+    try file.seek(toOffset: UInt64(place))
+    try file.write(contentsOf: [content[place] ^ 16])
+    try file.close()
+    try await server.start()
+    // The server's own checksums refuse the page; whoever made them fit too meets the tree.
+    await #expect(throws: StorageError.self) { try await scene.verify() }
+    try await server.psql("ALTER DATABASE postgres SET ignore_checksum_failure = on")
+    let report = try await scene.verify()
+    #expect(report.firstBadPosition == 17, "\(report.text)")
   }
 }

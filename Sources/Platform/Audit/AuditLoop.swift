@@ -18,11 +18,12 @@ public struct AuditLoop: Sendable {
   }
 
   /// Until the task is cancelled; then throws `CancellationError`. `sleep` is the event loop's and must end early when cancelled.
-  /// Errors that it survives go to `onError`.
+  /// Errors that it survives go to `onError`, each once until it is another one or all goes well again.
   public func run(
     sleep: @Sendable (Duration) async throws -> Void, onError: @Sendable (any Error) -> Void
   ) async throws {
     var isSigned = false
+    var told: String?
     while true {
       try Task.checkCancellation()
       do {
@@ -30,12 +31,14 @@ public struct AuditLoop: Sendable {
         isSigned = true
         let isBehind = try await sequencer.step() == .placed(LeafSequencer.maximumChunk)
         if let file, let note = try await log.newestNote() { try await file.add(note) }
+        told = nil
         if isBehind { continue }
         try await sleep(AuditLoop.interval)
       } catch let error as CancellationError {
         throw error
       } catch {
-        onError(error)
+        if told != "\(error)" { onError(error) }
+        told = "\(error)"
         try await sleep(AuditLoop.retryInterval)
       }
     }

@@ -15,6 +15,9 @@ public final class CheckpointFile: Sendable {
   /// The file at a path, whose folder is made if it is missing (0700).
   public init(path: String) { self.path = path }
 
+  /// Leaves that the last note tells of which this process knows to be on the disk; 0 before.
+  public var exportedLeaves: Int64 { lastNote.withLock { $0 }.flatMap { try? Checkpoint(unverified: $0).size } ?? 0 }
+
   /// Adds a note, unless it is the last one that is there, and returns when it is on the disk. Does so on a thread of its own: a disk
   /// may take its time, and an event loop has none.
   public func add(_ note: String) async throws {
@@ -54,7 +57,9 @@ public final class CheckpointFile: Sendable {
   }
 
   private func failure(_ action: String) -> AuditFailure {
-    AuditFailure("cannot \(action) the checkpoint file \(path): \(String(cString: strerror(errno)))")
+    AuditFailure(
+      "cannot \(action) the checkpoint file \(path): \(String(cString: strerror(errno))); make room there, or let "
+        + "audit.checkpoint_file name another place")
   }
 }
 

@@ -20,9 +20,15 @@ public struct LogVerification {
   private var retainedFrom: Int64 = 0
   /// Where bodies are gone: one range from the beginning on, where all went by the book.
   private var dropped: [Range<Int64>] = []
+  private var groups: LeafGroups
+  /// From the first to the last group of sixteen that does not fit its node: what is wrong there is told with the group.
+  private var clarified: Range<Int64>?
 
   /// A verification of the log in a database that nobody writes to.
-  public init(database: any Database) { self.database = database }
+  public init(database: any Database) {
+    self.database = database
+    groups = LeafGroups(hasher)
+  }
 
   /// Recomputes all. `notes` are checkpoints from outside the database, which must be signed with one of the keys; those that the
   /// database itself holds are taken too. `progress` is told how many leaves were read, of how many.
@@ -171,7 +177,10 @@ public struct LogVerification {
   }
 
   private mutating func compareEvent(_ leaf: AuditLeaf, _ row: Row, _ position: Int64) async throws {
-    if try row.optionalText(7) == nil, try await isOvertaken(leaf) { return }
+    if try row.optionalText(7) == nil, try await isOvertaken(leaf) {
+      report.overtaken += 1
+      return
+    }
     guard try row.optionalText(7) == leaf.entryID else {
       return report.add("the event \(leaf.entryID) that the leaf tells of is not there", at: position)
     }
@@ -194,13 +203,15 @@ public struct LogVerification {
     }
   }
 
-  /// Whether the event may be gone: below a published snapshot those go that a later one of their aggregate has overtaken.
+  /// Whether the event may be gone: below a published snapshot those go that a later one of their aggregate and type, up to the
+  /// snapshot's position, has overtaken. That none is gone behind what was removed is for `countPositions` to say.
   private func isOvertaken(_ leaf: AuditLeaf) async throws -> Bool {
     try await database.row(
       Statement(
         """
-        SELECT 1 FROM event WHERE aggregate_id = ? AND aggregate_version > ? AND type = ?
-          AND EXISTS (SELECT 1 FROM event_snapshot WHERE removed_up_to > 0) LIMIT 1
+        SELECT 1 FROM event e JOIN event_snapshot s ON s.partition = e.partition
+        WHERE e.aggregate_id = ? AND e.aggregate_version > ? AND e.type = ? AND e.position <= s.snapshot_position
+          AND s.removed_up_to > 0 LIMIT 1
         """, [.text(leaf.aggregateID), .integer(leaf.aggregateVersion), .text(leaf.type)])) != nil
   }
 
@@ -221,13 +232,58 @@ public struct LogVerification {
           [.integer(Int64(level)), .integer(first.number), .integer(last.number)]), access: .scan)
       var stored: [Int64: [UInt8]] = [:]
       for row in rows { stored[try row.integer(0)] = try row.blob(1) }
-      for node in completed where stored[node.number] != node.hash.array {
-        let (start, count) = (node.number << Int64(level), Int64(1) << Int64(level))
-        report.add(
-          "the leaves \(start) to \(start + count - 1) and the stored node over them do not belong together: a leaf was changed "
-            + "together with its hash, removed, inserted or moved, or the node", within: start..<start + count,
-          isSharp: true)
+      for node in completed { try await compare(node, with: stored[node.number].flatMap { MerkleHash($0) }) }
+    }
+  }
+
+  private mutating func compare(_ node: MerkleFrontier.Completed, with stored: MerkleHash?) async throws {
+    let isGroup = node.level == TreeGrowth.storedLevels
+    guard node.hash != stored else {
+      if isGroup { groups.noteWhole() }
+      return
+    }
+    let (start, count) = (node.number << Int64(node.level), Int64(1) << Int64(node.level))
+    let range = start..<start + count
+    if isGroup {
+      if report.knows(range) { return }
+      clarified = min(start, clarified?.lowerBound ?? start)..<range.upperBound
+      if let stored, try await isClear(stored, start) { return }
+    } else if clarified?.overlaps(range) == true {
+      return
+    }
+    report.add(
+      "the leaves \(start) to \(start + count - 1) and the stored node over them do not belong together: a leaf was changed "
+        + "together with its hash, removed, inserted or moved, or the node", within: range, isSharp: true)
+  }
+
+  /// Whether it can be told what happened to the sixteen leaves of a node; then it is told.
+  private mutating func isClear(_ node: MerkleHash, _ start: Int64) async throws -> Bool {
+    let window = groups.window(start)
+    let rows = try await database.query(
+      Statement(
+        "SELECT position, hash FROM audit_leaf WHERE position >= ? AND position < ?",
+        [.integer(window.lowerBound), .integer(window.upperBound)]), access: .scan)
+    var hashes: [Int64: MerkleHash] = [:]
+    for row in rows { hashes[try row.integer(0)] = MerkleHash(try row.blob(1)) }
+    guard let findings = groups.judge(node, start: start, hashes: hashes) else { return false }
+    for finding in findings { tell(finding) }
+    return true
+  }
+
+  private mutating func tell(_ finding: LeafGroups.Finding) {
+    switch finding {
+    case .removed(let group):
+      report.replace(group, "one of these leaves was removed, and those behind it moved up")
+    case .inserted(let position):
+      report.add(
+        "the leaf was inserted here, or moved to here: without it the others fit the stored node", at: position)
+    case .exchanged(let first, let second):
+      report.withdraw(groupOf: first)
+      for position in [first, second] {
+        report.add("the leaves \(first) and \(second) stand in each other's place", at: position)
       }
+    case .misplaced(let position, let place):
+      report.add("the leaf belongs at \(place) and was moved to here", at: position)
     }
   }
 
@@ -249,6 +305,7 @@ public struct LogVerification {
     }
     for checkpoint in checkpoints.reversed() { judgeBeyond(checkpoint) }
     try await countEvents()
+    try await countPositions()
   }
 
   /// A checkpoint of a larger log than this one is.
@@ -271,6 +328,24 @@ public struct LogVerification {
     // With dropped bodies nobody knows which leaves told of events.
     if report.dropped == 0, events > expected {
       report.add("\(events - expected) events have no leaf: they were written past the service")
+    }
+  }
+
+  /// Behind what retention has removed, every event that ever had a position is there.
+  private mutating func countPositions() async throws {
+    let rows = try await database.query(
+      Statement(
+        """
+        SELECT removed_up_to, last_position - removed_up_to - found FROM (
+          SELECT p.last_position, coalesce(s.removed_up_to, 0) AS removed_up_to, (
+            SELECT count(*) FROM event e WHERE e.partition = p.partition AND e.position > coalesce(s.removed_up_to, 0)
+          ) AS found
+          FROM event_partition p LEFT JOIN event_snapshot s ON s.partition = p.partition) AS counted
+        """), access: .scan)
+    for row in rows where try row.integer(1) != 0 {
+      report.add(
+        "of the events behind position \(try row.integer(0)), where none may be removed, \(try row.integer(1)) are not there"
+      )
     }
   }
 }

@@ -3,7 +3,9 @@ extension VerificationReport {
   public var text: String {
     var lines = [
       "leaves        \(size)" + (dropped > 0 ? ", the contents of \(dropped) of them dropped" : ""),
-      "root          \(root?.base64 ?? "none")", "events        \(events) compared",
+      "root          \(root?.base64 ?? "none")",
+      "events        \(events) compared"
+        + (overtaken > 0 ? ", \(overtaken) removed since later ones have overtaken them" : ""),
       "checkpoints   \(checkpoints) compared; proven up to leaf \(provenSize)",
       "waiting       \(waiting) without a place",
     ]
@@ -23,7 +25,8 @@ extension VerificationReport {
     }
     let members = [
       "\"sound\":\(isSound)", "\"leaves\":\(size)", "\"dropped\":\(dropped)",
-      "\"root\":\(root.map { "\"\($0.base64)\"" } ?? "null")", "\"events\":\(events)", "\"checkpoints\":\(checkpoints)",
+      "\"root\":\(root.map { "\"\($0.base64)\"" } ?? "null")", "\"events\":\(events)", "\"overtaken\":\(overtaken)",
+      "\"checkpoints\":\(checkpoints)",
       "\"proven_size\":\(provenSize)", "\"waiting\":\(waiting)",
       "\"first_bad_position\":\(firstBadPosition.map { "\($0)" } ?? "null")", "\"fault_count\":\(faultCount)",
       "\"faults\":[\(faults.joined(separator: ","))]",

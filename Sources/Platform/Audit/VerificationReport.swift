@@ -35,6 +35,8 @@ public struct VerificationReport: Sendable {
   public internal(set) var root: MerkleHash?
   /// Those that tell of an event whose row was compared.
   public internal(set) var events: Int64 = 0
+  /// Those that tell of an event that is gone because a later one has overtaken it.
+  public internal(set) var overtaken: Int64 = 0
   /// Those whose bytes were dropped.
   public internal(set) var dropped: Int64 = 0
   /// Leaves that are committed and have no place yet: in no checkpoint.
@@ -68,8 +70,27 @@ public struct VerificationReport: Sendable {
 
   /// A fault somewhere in these positions. Nothing new if one of them is known to be bad.
   mutating func add(_ text: String, within range: Range<Int64>, isSharp: Bool = false) {
-    if badPositions.contains(where: { range.contains($0) }) { return }
+    if knows(range) { return }
     add(Fault(positions: range, isSharp: isSharp, text: text))
+  }
+
+  /// Whether one of these positions is known to be bad.
+  func knows(_ range: Range<Int64>) -> Bool { badPositions.contains { range.contains($0) } }
+
+  /// Says more of what is told of exactly these positions.
+  mutating func replace(_ range: Range<Int64>, _ text: String) {
+    guard let index = faults.firstIndex(where: { $0.positions == range }) else { return }
+    faults[index] = Fault(positions: range, isSharp: true, text: text)
+  }
+
+  /// Takes back what is told of several positions together, this one among them, since more is known now.
+  mutating func withdraw(groupOf position: Int64) {
+    let found = faults.firstIndex {
+      $0.isSharp && $0.positions?.count ?? 0 > 1 && $0.positions?.contains(position) == true
+    }
+    guard let found else { return }
+    faults.remove(at: found)
+    faultCount -= 1
   }
 
   /// A fault of no position.

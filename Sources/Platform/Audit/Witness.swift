@@ -22,10 +22,15 @@ public struct Witness: Sendable {
   private let database: any Database
   private let clock: any Clock
   private let keys: @Sendable () throws -> [LogKey]
+  private let onRefusal: @Sendable (String, String) -> Void
 
-  /// A witness with a database of its own. `keys` are those of the logs that it takes checkpoints of.
-  public init(database: any Database, clock: any Clock, keys: @escaping @Sendable () throws -> [LogKey]) {
-    (self.database, self.clock, self.keys) = (database, clock, keys)
+  /// A witness with a database of its own. `keys` are those of the logs that it takes checkpoints of. `onRefusal` is told the origin
+  /// of a log that contradicts itself, and how.
+  public init(
+    database: any Database, clock: any Clock, keys: @escaping @Sendable () throws -> [LogKey],
+    onRefusal: @escaping @Sendable (String, String) -> Void = { _, _ in }
+  ) {
+    (self.database, self.clock, self.keys, self.onRefusal) = (database, clock, keys, onRefusal)
   }
 
   /// Keeps a checkpoint. INVALID_ARGUMENT for a note that no known log has signed; FAILED_PRECONDITION, with the evidence kept, for one
@@ -59,6 +64,14 @@ public struct Witness: Sendable {
     }
     try await keep(checkpoint, note, after: last)
     return .recorded(size: checkpoint.size)
+  }
+
+  /// How many refused checkpoints of each log are kept as evidence.
+  public func refused() async throws -> [(origin: String, count: Int64)] {
+    try await query(Statement("SELECT origin, count(*) FROM audit_refused GROUP BY origin ORDER BY origin LIMIT 100"))
+      .map {
+        (try $0.text(0), try $0.integer(1))
+      }
   }
 
   func query(_ statement: Statement) async throws -> [Row] { try await database.query(statement, access: .scan) }
@@ -122,6 +135,7 @@ public struct Witness: Sendable {
               SELECT received_time FROM audit_refused WHERE origin = ? ORDER BY received_time DESC LIMIT ?) AS kept)
           """, [.text(checkpoint.origin), .text(checkpoint.origin), .integer(Witness.maximumRefused)]),
       ]), lane: .interactive)
+    onRefusal(checkpoint.origin, reason)
     return RPCError(
       .failedPrecondition, "the checkpoint contradicts what \(checkpoint.origin) has signed before: \(reason)")
   }

@@ -16,8 +16,17 @@ public final class WitnessLoop: Sendable {
   /// Attempts for one checkpoint: the first tells what the witness has seen, the second proves from there.
   private static let maximumAttempts = 3
 
+  /// How it stands with the witness.
+  public struct Standing: Hashable, Sendable {
+    /// Leaves of the largest checkpoint that it has.
+    public var leaves: Int64 = 0
+    /// It refuses the last checkpoint: the log contradicts what it has signed before.
+    public var isRefused = false
+  }
+
   private struct State {
     var witnessedSize: Int64 = 0
+    var isRefused = false
     var sentNote: String?
     /// What the last attempt failed with, as it was told.
     var failure: String?
@@ -33,6 +42,9 @@ public final class WitnessLoop: Sendable {
     (self.log, self.channel, self.options) = (log, channel, options)
   }
 
+  /// How it stands with the witness.
+  public var standing: Standing { state.withLock { Standing(leaves: $0.witnessedSize, isRefused: $0.isRefused) } }
+
   /// Until the task is cancelled; then throws `CancellationError`. Runs on the channel's event loop. `sleep` is that loop's and must
   /// end early when cancelled. A failure is told once, until it is another one or it works again.
   public func run(
@@ -42,7 +54,7 @@ public final class WitnessLoop: Sendable {
       try Task.checkCancellation()
       do {
         try await step()
-        state.withLock { $0.failure = nil }
+        state.withLock { ($0.failure, $0.isRefused) = (nil, false) }
         try await sleep(WitnessLoop.interval)
       } catch let error as CancellationError {
         throw error
@@ -50,6 +62,8 @@ public final class WitnessLoop: Sendable {
         if Task.isCancelled { throw CancellationError() }
         let text = "\(error)"
         let isNews = state.withLock { state in
+          // One that cannot be reached has taken nothing back.
+          if (error as? RPCError)?.code == .failedPrecondition { state.isRefused = true }
           defer { state.failure = text }
           return state.failure != text
         }

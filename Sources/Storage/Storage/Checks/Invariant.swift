@@ -8,6 +8,9 @@ public struct Invariant: Sendable {
     public var rows = 0
     /// Where the next one begins; nil after the last.
     public var next: [SQLValue]?
+
+    /// A part of so many rows in which nothing is wrong so far.
+    public init(rows: Int = 0, next: [SQLValue]? = nil) { (self.rows, self.next) = (rows, next) }
   }
 
   /// Its name, in the words of an operator.
@@ -36,18 +39,24 @@ extension Invariant {
   }
 
   /// A row's newest event has its version, and its events count 1, 2, 3 … without a gap; where events that were overtaken have been
-  /// removed, only the newest one is sure to be there.
+  /// removed, from the last one of the snapshot on.
   static func versions(_ rows: AggregateRows) -> Invariant {
     let name = "events of \(rows.table)"
     let keys = rows.key.joined(separator: ", ")
     let places = rows.key.map { _ in "?" }.joined(separator: ", ")
+    let kept = """
+      coalesce((
+        SELECT max(aggregate_version) FROM event WHERE aggregate_id = part_id
+          AND position <= (SELECT max(snapshot_position) FROM event_snapshot)), 1)
+      """
     @Sendable func sql(from condition: String) -> String {
       """
       SELECT part_id, part_version,
         (SELECT count(*) FROM event WHERE aggregate_id = part_id),
         (SELECT coalesce(min(aggregate_version), 0) FROM event WHERE aggregate_id = part_id),
         (SELECT coalesce(max(aggregate_version), 0) FROM event WHERE aggregate_id = part_id),
-        (SELECT coalesce(max(removed_up_to), 0) FROM event_snapshot), \(keys)
+        (SELECT coalesce(max(removed_up_to), 0) FROM event_snapshot), \(kept),
+        (SELECT count(*) FROM event WHERE aggregate_id = part_id AND aggregate_version >= \(kept)), \(keys)
       FROM (
         SELECT \(rows.id) AS part_id, \(rows.version) AS part_version, \(keys) FROM \(rows.table) \(condition)
         ORDER BY \(keys) LIMIT \(sliceRows)) AS part
@@ -62,7 +71,9 @@ extension Invariant {
         let (version, count, low, high) = (
           try row.integer(1), try row.integer(2), try row.integer(3), try row.integer(4)
         )
-        let isWhole = try row.integer(5) > 0 ? count > 0 : count == version && low == 1
+        let isWhole =
+          try row.integer(5) > 0
+          ? count > 0 && row.integer(7) == high - row.integer(6) + 1 : count == version && low == 1
         if !isWhole || high != version {
           let told = count == 0 ? "no event tells of it" : "its \(count) events have versions \(low) to \(high)"
           slice.findings.append(
@@ -70,7 +81,7 @@ extension Invariant {
           )
         }
         slice.rows += 1
-        if slice.rows == sliceRows { slice.next = try rows.key.indices.map { try row.value(6 + $0) } }
+        if slice.rows == sliceRows { slice.next = try rows.key.indices.map { try row.value(8 + $0) } }
       }
       return slice
     }
@@ -102,28 +113,31 @@ extension Invariant {
     }
   }
 
-  /// The positions of each partition are 1, 2, 3 … up to the one given last, from where events were removed.
+  /// The positions of each partition are 1, 2, 3 … up to the one given last, from where events were removed: each slice looks anew
+  /// up to where that is, since removal goes on meanwhile.
   static let positions = Invariant("positions") { database, place in
     let (partition, last) = try place.map { ($0[0], $0[1]) } ?? (.integer(-1), .integer(.max))
     guard case .integer(let before) = last, before < .max else { return try await nextPartition(database, partition) }
+    let begin = "coalesce((SELECT removed_up_to FROM event_snapshot WHERE partition = ? AND removed_up_to > ?), ?)"
     let row = try await database.row(
       Statement(
         """
         SELECT count(*), coalesce(min(position), 0), coalesce(max(position), 0),
-          (SELECT last_position FROM event_partition WHERE partition = ?)
+          (SELECT last_position FROM event_partition WHERE partition = ?), \(begin)
         FROM (
-          SELECT position FROM event WHERE partition = ? AND position > ? ORDER BY position LIMIT \(sliceRows)) AS part
-        """, [partition, partition, last]), access: .scan)
+          SELECT position FROM event WHERE partition = ? AND position > \(begin)
+          ORDER BY position LIMIT \(sliceRows)) AS part
+        """, [partition, partition, last, last, partition, partition, last, last]), access: .scan)
     guard let row else { return Slice() }
-    let (count, low, high, given) = (
-      try row.integer(0), try row.integer(1), try row.integer(2), try row.optionalInteger(3) ?? 0
+    let (count, low, high, given, start) = (
+      try row.integer(0), try row.integer(1), try row.integer(2), try row.optionalInteger(3) ?? 0, try row.integer(4)
     )
     var slice = Slice(rows: Int(count), next: [partition, .integer(count == Int64(sliceRows) ? high : .max)])
-    if count > 0, low != before + 1 || high - low + 1 != count {
+    if count > 0, low != start + 1 || high - low + 1 != count {
       slice.findings.append(
-        Finding("positions", place: "behind \(before)", problem: "\(count) events have positions \(low) to \(high)"))
+        Finding("positions", place: "behind \(start)", problem: "\(count) events have positions \(low) to \(high)"))
     }
-    let end = count == 0 ? before : high
+    let end = count == 0 ? start : high
     if count < Int64(sliceRows), end != given {
       slice.findings.append(
         Finding("positions", place: "last event", problem: "it has position \(end), but \(given) was given last"))
@@ -135,9 +149,7 @@ extension Invariant {
     let row = try await database.row(
       Statement("SELECT min(partition) FROM event_partition WHERE partition > ?", [partition]), access: .scan)
     guard let next = try row?.optionalInteger(0) else { return Slice() }
-    let removed = try await database.row(
-      Statement("SELECT removed_up_to FROM event_snapshot WHERE partition = ?", [.integer(next)]))
-    return Slice(next: [.integer(next), .integer(try removed?.integer(0) ?? 0)])
+    return Slice(next: [.integer(next), .integer(0)])
   }
 
   /// Answers to repeated requests can be told from others, and have a time at which they go.

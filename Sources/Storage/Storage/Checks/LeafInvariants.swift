@@ -26,7 +26,8 @@ extension Invariant {
     return slice
   }
 
-  /// Each numbered event since the audit log began has its leaf, placed or waiting.
+  /// Each numbered event since the audit log began has its leaf, placed or waiting. A leaf whose contents were dropped no longer
+  /// says of what it told; when that was, it does.
   static let leavesOfEvents = Invariant("leaves of events") { database, place in
     let rows = try await database.query(
       Statement(
@@ -36,6 +37,8 @@ extension Invariant {
             SELECT 1 FROM audit_leaf
             WHERE audit_leaf.aggregate_id = part.aggregate_id AND audit_leaf.aggregate_version = part.aggregate_version)
           OR EXISTS (SELECT 1 FROM audit_pending WHERE entry_id = event_id)
+          OR EXISTS (
+            SELECT 1 FROM audit_leaf WHERE audit_leaf.recorded_time = part.recorded_time AND audit_leaf.body IS NULL)
           OR NOT EXISTS (SELECT 1 FROM audit_leaf WHERE audit_leaf.position = 0)
           OR part.recorded_time < (SELECT audit_leaf.recorded_time FROM audit_leaf WHERE audit_leaf.position = 0)
           THEN 1 ELSE 0 END
