@@ -115,8 +115,28 @@ import Testing
     for suffix in ["-wal", "-shm"] { try? FileManager.default.removeItem(atPath: path + suffix) }
     let result = try await offline(system)
     #expect(result.code == 1 && result.output.contains("tail was removed"), "\(result.output) \(result.errors)")
+    let configuration = system.home.file("config/customer.yaml")
+    let operators = try freePort()
+    let text =
+      try String(contentsOfFile: configuration, encoding: .utf8) + "operators: {listen: \"127.0.0.1:\(operators)\"}\n"
+    try text.write(toFile: configuration, atomically: true, encoding: .utf8)
     #expect(try await system.mainstay(["up"]).code == 0)
     let online = try await system.mainstay(["audit", "verify", "customer", "--format", "csv"])
+    // What comes next is refused by the witness, and both say so to their operators.
+    try await create(system, 1)
+    let isTold = try await eventually {
+      let metrics = try await Program.run("/usr/bin/curl", ["--silent", "http://127.0.0.1:\(operators)/metrics"]).output
+      return metrics.contains("\nmainstay_audit_witness_refuses 1\n")
+    }
+    #expect(isTold, "\(system.endOfLogs())")
+    for (service, line) in [
+      ("customer", "the witness refuses the audit log's checkpoint"),
+      ("agent", "another service's audit log contradicts what it has signed before"),
+    ] {
+      let log = try String(contentsOfFile: system.home.file("logs/\(service).log"), encoding: .utf8)
+      let told = log.split(separator: "\n").first { $0.contains(line) }
+      #expect(told?.contains("error") == true && told?.contains("docs/runbooks/audit.md") == true, "\(service)")
+    }
     try await system.down()
     #expect(online.code == 1 && online.output.contains("customer,witness agent,FAILED"), "\(online.output)")
     #expect(online.output.contains("customer,checkpoint file,FAILED"), "\(online.output)")

@@ -44,31 +44,58 @@ extension ServiceEnvironment {
     let key = path.isEmpty ? nil : try SigningKey(path: path)
     if key == nil { logger.warning("audit.key is not set: the audit log has no signed checkpoints") }
     let file = configuration.path("audit.checkpoint_file")
+    let exported = file.isEmpty ? nil : CheckpointFile(path: file)
     let loop = AuditLoop(
-      LeafSequencer(log: log, lease: lease, key: key, clock: clock), log: log,
-      file: file.isEmpty ? nil : CheckpointFile(path: file))
+      LeafSequencer(log: log, lease: lease, key: key, clock: clock), log: log, file: exported)
     let days = try configuration.integer("audit.retention_days", in: LeafRetention.minimumDays...100_000)
     let retention = LeafRetention(log: log, days: days, clock: clock, random: random)
     let (sleep, onError) = (sleep, onLoopError)
     var beside = Beside()
-    beside.methods = AuditEndpoint(log: log, witness: try witness(on: database)).methodBindings
+    let witness = try witness(on: database)
+    beside.methods = AuditEndpoint(log: log, witness: witness).methodBindings
     beside.loops = [
       { try await loop.run(sleep: sleep, onError: onError) },
       { try await retention.run(sleep: sleep, onError: onError) },
     ]
-    if let channel = try channel(key: "audit.witness") {
+    let witnessing = try channel(key: "audit.witness").map { channel in
       let clock = clock
-      let witnessing = WitnessLoop(log: log, channel: channel) {
-        CallOptions(deadline: Deadline(after: $0, clock: clock))
-      }
-      beside.loops.append { try await witnessing.run(sleep: sleep, onError: onError) }
+      return WitnessLoop(log: log, channel: channel) { CallOptions(deadline: Deadline(after: $0, clock: clock)) }
+    }
+    if let witnessing {
+      let onFailure = onWitnessFailure
+      beside.loops.append { try await witnessing.run(sleep: sleep, onError: onFailure) }
+    }
+    beside.gauges = {
+      try await Gauge.audit(log, exported: exported?.exportedLeaves, witness: witnessing?.standing)
+        + Gauge.refused(try await witness.refused())
     }
     return beside
+  }
+
+  /// What to do when the witness takes no checkpoint: a line in the log.
+  private var onWitnessFailure: @Sendable (any Error) -> Void {
+    let logger = logger
+    return { error in
+      let isRefused = (error as? RPCError)?.code == .failedPrecondition
+      logger.log(
+        level: isRefused ? .error : .warning,
+        isRefused
+          ? "the witness refuses the audit log's checkpoint: the log is not the one that was signed before; stop nothing, restore nothing, and follow docs/runbooks/audit.md"
+          : "the witness takes no checkpoints now; they wait, and the newest is sent when it is back",
+        metadata: ["cause": "\(error)"])
+    }
   }
 
   /// The service as witness. Its keys are read for each checkpoint, so that a new log is known without a restart.
   private func witness(on database: any Database) throws -> Witness {
     let path = configuration.path("audit.trusted_keys")
-    return Witness(database: database, clock: clock) { path.isEmpty ? [] : try LogKey.read(path: path) }
+    let logger = logger
+    return Witness(
+      database: database, clock: clock, keys: { path.isEmpty ? [] : try LogKey.read(path: path) },
+      onRefusal: { origin, reason in
+        logger.error(
+          "another service's audit log contradicts what it has signed before; the evidence is kept here: follow docs/runbooks/audit.md",
+          metadata: ["log": "\(origin)", "reason": "\(reason)"])
+      })
   }
 }

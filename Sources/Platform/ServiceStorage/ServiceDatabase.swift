@@ -128,7 +128,8 @@ extension ServiceProcess {
       application.background += auditing.loops + beside.loops
       application.ready = beside.ready
       application.gauges = {
-        Gauge.events(try await service.foundation.eventFigures()) + (try await beside.gauges())
+        Gauge.events(try await service.foundation.eventFigures()) + (try await auditing.gauges())
+          + (try await beside.gauges())
       }
       return application
     }

@@ -1,3 +1,4 @@
+import Audit
 import ServiceRuntime
 import Storage
 
@@ -7,19 +8,26 @@ extension ServiceEnvironment {
   public func auditor(
     of database: any Database, _ aggregates: [AggregateRows]
   ) -> (loop: @Sendable () async throws -> Void, metrics: @Sendable () -> String) {
-    let auditor = StorageAuditor(database, Invariant.all(aggregates), clock: clock)
+    let auditor = StorageAuditor(database, Invariant.ofServices(aggregates), clock: clock)
     let (logger, sleep, onError) = (logger, sleep, onLoopError)
     let loop: @Sendable () async throws -> Void = {
       try await auditor.run(
         sleep: sleep,
         onFinding: { finding in
           logger.error(
-            "stored data contradict each other: stop the service and run mainstay storage check",
+            finding.check == Invariant.leafHashes.name
+              ? "the audit log is not as it was written: restore nothing, and follow docs/runbooks/audit.md"
+              : "stored data contradict each other: stop the service and run mainstay storage check",
             metadata: ["check": "\(finding.check)", "place": "\(finding.place)", "problem": "\(finding.problem)"])
         }, onError: onError)
     }
     return (loop, { auditor.figures.prometheusText })
   }
+}
+
+extension Invariant {
+  /// What holds of a service's database, its audit log's hashes too.
+  static func ofServices(_ aggregates: [AggregateRows]) -> [Invariant] { all(aggregates) + [leafHashes] }
 }
 
 extension StorageAuditor.Figures {

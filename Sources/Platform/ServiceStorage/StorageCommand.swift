@@ -99,7 +99,7 @@ public struct StorageCommand: Sendable {
       tell("pages", rows: 0, findings)
     }
     tell("schema", rows: 0, await found("schema") { try await checkSchema(database) })
-    for invariant in Invariant.all(aggregates) {
+    for invariant in Invariant.ofServices(aggregates) {
       var (place, rows, findings): ([SQLValue]?, Int, [Finding]) = (nil, 0, [])
       findings = await found(invariant.name) {
         var findings: [Finding] = []

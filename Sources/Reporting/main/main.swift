@@ -32,7 +32,7 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
   let auditing = try await environment.auditing("reporting", on: database)
   var application = environment.application(
     service.methodBindings + auditing.methods, background: background + auditing.loops, on: database)
-  application.gauges = { Gauge.followers(service.followers, at: environment.clock.now()) }
+  application.gauges = { try await auditing.gauges() + Gauge.followers(service.followers, at: environment.clock.now()) }
   application.ready = { try await service.ready(within: ServiceEnvironment.catchUpPatience, sleep: sleep) }
   return application
 }
