@@ -232,11 +232,16 @@ let package = Package(
       ["AgentService", "MainstayTesting", "API", "Core", "ProductCopies", "Protobuf", "RPCCore", "Storage"]),
 
     suite(
-      "UpgradeTests", "Upgrade",
+      "UpgradeTests", "Upgrade/Schemas",
       [
         "AgentService", "CustomerService", "PartnerService", "ReportingService", "MainstayTesting", "Core", "Storage",
         "StorageSQLite",
       ]),
+    // A release to come, for upgrades under load
+    .executableTarget(
+      name: "next-customer",
+      dependencies: ["CustomerService", "Core", "RPCCore", "ServiceRuntime", "ServiceStorage", "Storage", "UseCases"],
+      path: "Tests/Upgrade/NextCustomer", swiftSettings: strict),
     suite("DemoTests", "Demo", ["Demo", "AgentDomain", "Core", "CustomerDomain", "PartnerDomain"]),
 
     // House rules

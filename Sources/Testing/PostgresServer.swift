@@ -126,6 +126,17 @@ public final class PostgresServer: Sendable {
   /// Ends it in order, without waiting for clients.
   public func stop() async throws { try await server("pg_ctl", ["-D", data, "-m", "fast", "-w", "-t", "120", "stop"]) }
 
+  /// Ends the process that serves one client, drawn by the number, as a crash would: the server then ends all others too and
+  /// recovers. False if no client is there.
+  @discardableResult
+  public func killBackend(_ number: Int) async throws -> Bool {
+    let clients = try? await psql(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY pid")
+    let processes = (clients ?? "").split(separator: "\n").compactMap { Int32($0) }
+    guard !processes.isEmpty else { return false }
+    return Foundation.kill(processes[number % processes.count], SIGKILL) == 0
+  }
+
   /// Ends it and all its processes at once, as a crash of the machine's software would.
   public func kill() async throws {
     let text = try String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8)

@@ -59,6 +59,8 @@ public enum Program {
 
     /// What it has written to standard output until now.
     public var output: String { text("output") }
+    /// What it has written to standard error until now.
+    public var errors: String { text("errors") }
 
     /// Sends a signal.
     public func signal(_ number: Int32) { kill(identifier, number) }

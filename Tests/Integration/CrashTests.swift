@@ -3,15 +3,10 @@ import Foundation
 import MainstayTesting
 import Testing
 
-private let environment = ProcessInfo.processInfo.environment
-private let rounds = environment["MAINSTAY_CRASH_ROUNDS"].flatMap { Int($0) } ?? 20
-/// Drawn unless MAINSTAY_CRASH_SEED gives it; each failure names it.
-private let seed = environment["MAINSTAY_CRASH_SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...UInt64.max)
-
 /// kill -9 of any process at any moment of an import, with the real programs: all rows are there once, and all figures are what
 /// the rows give. MAINSTAY_CRASH_ROUNDS sets how many rounds, MAINSTAY_CRASH_SEED which.
 @Suite(
-  .serialized, .timeLimit(.minutes(max(15, rounds / 2))),
+  .serialized, .timeLimit(.minutes(max(15, CrashDraw.rounds / 2))),
   .enabled(if: Program.exists("mainstay"), "the programs are not built: make release"))
 struct CrashTests {
   /// Rounds in one system: the events of all are replayed by each rebuild.
@@ -21,19 +16,19 @@ struct CrashTests {
 
   @Test func rowsAndFiguresOutliveKillsAtAnyMoment() async throws {
     var done = 0
-    while done < rounds {
+    while done < CrashDraw.rounds {
       let system = try RunningSystem()
       try #require(try await system.up().code == 0)
       do {
-        try await run(min(Self.roundsPerSystem, rounds - done), from: done, in: system)
+        try await run(min(Self.roundsPerSystem, CrashDraw.rounds - done), from: done, in: system)
       } catch {
-        Issue.record("MAINSTAY_CRASH_SEED=\(seed): \(error)\n\(system.endOfLogs())")
-        done = rounds
+        Issue.record("MAINSTAY_CRASH_SEED=\(CrashDraw.seed): \(error)\n\(system.endOfLogs())")
+        done = CrashDraw.rounds
       }
       done += Self.roundsPerSystem
       try await system.down()
       let checked = try await system.mainstay(["storage", "check", "--format", "csv"])
-      #expect(checked.code == 0, "MAINSTAY_CRASH_SEED=\(seed): \(checked.output)\(checked.errors)")
+      #expect(checked.code == 0, "MAINSTAY_CRASH_SEED=\(CrashDraw.seed): \(checked.output)\(checked.errors)")
     }
   }
 
@@ -41,11 +36,11 @@ struct CrashTests {
     let state = CrashedSystem(system)
     try await state.prepare()
     for number in 0..<count {
-      var random = SeededGenerator(seed: seed &+ UInt64(first + number) &* 0x9E37_79B9)
+      var random = CrashDraw.generator(round: first + number)
       let round = try CrashRound(number: first + number, in: system, branch: state.branch, random: &random)
       state.add(round.book, agents: round.agents)
       let story = try await round.run()
-      let context: Comment = "MAINSTAY_CRASH_SEED=\(seed), round \(first + number): \(story)"
+      let context: Comment = "MAINSTAY_CRASH_SEED=\(CrashDraw.seed), round \(first + number): \(story)"
       print(context.rawValue)
       fflush(nil)
       try await state.check(round.book, context)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct MigrationTests {
   private let second = Migration(
-    version: 2, name: "colour", statements: ["ALTER TABLE note ADD COLUMN colour TEXT"])
+    version: 2, name: "colour", statements: ["ALTER TABLE note ADD COLUMN colour TEXT"], effect: .expands)
 
   @Test(arguments: Backend.allCases) func migrationsGoForwardAndAreAppliedOnce(_ backend: Backend) async throws {
     let store = try await Store(backend)
@@ -38,6 +38,31 @@ import Testing
     let store = try await Store(backend)
     await #expect(throws: MigrationError.databaseIsNewer(component: "service", version: 1)) {
       try await store.database.migrate([])
+    }
+  }
+
+  @Test(arguments: Backend.allCases) func anOlderProgramGoesOnWithASchemaThatWasExpanded(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
+    let other = Migration(component: "other", version: 1, name: "a part of its own", statements: [], effect: .expands)
+    try await store.database.migrate([TestStore.migration, second, other])
+    try await store.database.migrate([TestStore.migration])
+    try await store.commit(insertNote("a"))
+    #expect(try await store.notes() == ["a"])
+    try await store.database.migrate([TestStore.migration, second])
+  }
+
+  @Test(arguments: Backend.allCases) func anOlderProgramIsRefusedWhereASchemaWasContracted(_ backend: Backend)
+    async throws
+  {
+    let store = try await Store(backend)
+    let third = Migration(version: 3, name: "no colour", statements: ["ALTER TABLE note DROP COLUMN colour"])
+    try await store.database.migrate([TestStore.migration, second, third])
+    for known in [[TestStore.migration], [TestStore.migration, second]] {
+      await #expect(throws: MigrationError.databaseIsNewer(component: "service", version: 3)) {
+        try await store.database.migrate(known)
+      }
     }
   }
 

@@ -397,6 +397,32 @@ import Testing
     database.close()
   }
 
+  @Test func aSchemaIsContractedOnlyWhenNoReplicaIsAtWork() async throws {
+    let location = try await PostgresServer.shared.location()
+    let old = try await open(location)
+    try await old.commit(Batch([insertNote("a")]), lane: .interactive)
+    let expansion = Migration(
+      version: 2, name: "colour", statements: ["ALTER TABLE note ADD COLUMN colour TEXT"], effect: .expands)
+    let contraction = Migration(version: 3, name: "no colour", statements: ["ALTER TABLE note DROP COLUMN colour"])
+    let next = try await open(location)
+    try await next.migrate([TestStore.migration, expansion])
+    try await old.commit(Batch([insertNote("b")]), lane: .interactive)
+    let refusal = await #expect(throws: MigrationError.othersAreAtWork(component: "service", version: 3)) {
+      try await next.migrate([TestStore.migration, expansion, contraction])
+    }
+    #expect(refusal?.description.contains("stop all of them") == true)
+    #expect(try await notes(old) == ["a", "b"])
+    old.close()
+    // The server needs a moment to see that a connection has ended.
+    let isDone = await eventually {
+      (try? await next.migrate([TestStore.migration, expansion, contraction])) != nil
+    }
+    #expect(isDone)
+    try await next.commit(Batch([insertNote("c")]), lane: .interactive)
+    next.close()
+    await #expect(throws: MigrationError.databaseIsNewer(component: "service", version: 3)) { try await open(location) }
+  }
+
   @Test func servicesInOneDatabaseDoNotSeeEachOther() async throws {
     let server = try await PostgresServer.shared
     let (one, two) = (try await open(try server.location()), try await open(try server.location()))

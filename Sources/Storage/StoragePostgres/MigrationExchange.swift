@@ -12,6 +12,8 @@ struct MigrationExchange: Exchange {
 
   private enum Phase: Sendable {
     case looking
+    /// Whether no replica is at work, because of this migration.
+    case clearing([Migration], because: Migration)
     case applying([String])
     case failed(any Error)
   }
@@ -38,7 +40,13 @@ struct MigrationExchange: Exchange {
     case .looking:
       if let failure = replies.compactMap(\.failure).first { return rollBack(error(failure, in: "the schema's table")) }
       guard case .rows(let rows) = replies.last else { return rollBack(StorageError.closed) }
-      do { return try apply(rows) } catch { return rollBack(error) }
+      do { return try plan(rows) } catch { return rollBack(error) }
+    case .clearing(let pending, let cause):
+      if let failure = replies.compactMap(\.failure).first { return rollBack(error(failure, in: "the replicas' lock")) }
+      guard case .rows(let rows) = replies.first, (try? rows.first?.integer(0)) == 1 else {
+        return rollBack(MigrationError.othersAreAtWork(component: cause.component, version: cause.version))
+      }
+      return apply(pending)
     case .applying(let names):
       guard let index = replies.firstIndex(where: { $0.failure != nil }), let failure = replies[index].failure else {
         return .end(.success(()))
@@ -48,11 +56,18 @@ struct MigrationExchange: Exchange {
     }
   }
 
-  private mutating func apply(_ rows: [Row]) throws -> ExchangeStep<Void> {
+  /// What contracts a schema that is in use waits for nobody: it is refused while a replica is at work.
+  private mutating func plan(_ rows: [Row]) throws -> ExchangeStep<Void> {
     let applied = try rows.map {
       AppliedMigration(component: try $0.text(0), version: Int(try $0.integer(1)), checksum: try $0.text(2))
     }
     let pending = try MigrationPlan.pending(known: known, applied: applied, dialect: .postgresql)
+    guard !applied.isEmpty, let cause = pending.first(where: { $0.effect == .contracts }) else { return apply(pending) }
+    phase = .clearing(pending, because: cause)
+    return .round(Round(commands: [Command("SELECT \(ReplicaLock.exclusively(schema))", isPrepared: false)]))
+  }
+
+  private mutating func apply(_ pending: [Migration]) -> ExchangeStep<Void> {
     var round = Round(commands: [])
     var names: [String] = []
     for migration in pending {

@@ -112,7 +112,7 @@ final class ServerConnection {
     case PGRES_POLLING_OK:
       guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { return lose() }
       phase = .checking
-      return check(send(ServerSettings.question, now: sinceNanoseconds))
+      return check(send(ServerSettings.question(role, schema: location.schema), now: sinceNanoseconds))
     default: return lose()
     }
     return .nothing

@@ -5,13 +5,17 @@ enum ServerSettings {
   /// The oldest version whose behaviour is relied upon.
   static let minimumVersion: Int64 = 140_000
 
-  static let question = Round(commands: [
-    Command(
-      """
-      SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
-        current_setting('server_encoding'), current_setting('server_version_num')::bigint
-      """)
-  ])
+  /// One that writes takes its share of the schema's lock with it.
+  static func question(_ role: ConnectionRole, schema: String) -> Round {
+    Round(commands: [
+      Command(
+        """
+        SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
+          current_setting('server_encoding'), current_setting('server_version_num')::bigint,
+          \(role == .write ? ReplicaLock.share(schema) : "1::bigint")
+        """)
+    ])
+  }
 
   /// Why the server may not be used; nil if it may.
   static func refusal(_ replies: [Reply], path: String) -> StorageError? {
@@ -35,6 +39,9 @@ enum ServerSettings {
       let version = try row.integer(4)
       guard version >= minimumVersion else {
         return .cannotOpen(path: path, reason: "the server's version is \(version / 10_000); 14 or later is needed")
+      }
+      guard try row.integer(5) == 1 else {
+        return .unreachable(path: path, reason: "a newer program is changing its schema")
       }
       return nil
     } catch {
