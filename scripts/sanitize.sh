@@ -3,13 +3,14 @@
 # builds into a folder of its own (.build-asan, .build-tsan), and leaves there sanitize.log and a file sanitize-report.<process>
 # for each process that the sanitizer found something in. Exit code 0 only if all tests passed and nothing was found.
 #   MAINSTAY_SIMULATION_SEEDS   simulated networks; 100 here, since all is several times slower
-#   MAINSTAY_SANITIZE_SUITES    a regular expression: other suites than RPC, simulation, gateway and protobuf
+#   MAINSTAY_SANITIZE_SUITES    names of other suites than those of RPC, simulation, gateway and protobuf
+# Each suite is a process of its own: together they are so slow that tests come to their limits of time.
 # What the thread sanitizer must be told of Swift's Mutex is in scripts/tsan-mutex.c.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 export MAINSTAY_SIMULATION_SEEDS="${MAINSTAY_SIMULATION_SEEDS:-100}"
-suites="${MAINSTAY_SANITIZE_SUITES:-^(RPCTests|RPCPropertyTests|SimulationTests|GatewayTests|ProtobufTests)\\.}"
+suites="${MAINSTAY_SANITIZE_SUITES:-RPCTests RPCPropertyTests SimulationTests GatewayTests ProtobufTests}"
 
 [ $# -gt 0 ] || set -- address thread
 worst=0
@@ -36,8 +37,11 @@ for sanitizer in "$@"; do
     preload="$scratch/tsan-mutex.so"
     clang -O1 -shared -fPIC -o "$preload" scripts/tsan-mutex.c || exit 1
   fi
-  LD_PRELOAD="$preload" nice -n 5 swift test --skip-build "${build[@]}" --filter "$suites" </dev/null 2>&1 | tee "$log"
-  [ "${PIPESTATUS[0]}" -eq 0 ] || worst=1
+  : >"$log"
+  for suite in $suites; do
+    LD_PRELOAD="$preload" nice -n 5 swift test --skip-build "${build[@]}" --filter "^$suite\\." </dev/null 2>&1 | tee -a "$log"
+    [ "${PIPESTATUS[0]}" -eq 0 ] || worst=1
+  done
 
   findings=$(cat "$log" "$scratch"/sanitize-report.* 2>/dev/null |
     grep -cE '(WARNING: ThreadSanitizer|ERROR: (Address|Thread)Sanitizer)')

@@ -71,7 +71,12 @@ build_previous() {
 describe() { # part: what it did
   local log=".build/soak-$1.log"
   case "$1" in
-    abuse) echo "The hostile peers of the tests, $MAINSTAY_ABUSE_SCALE times as much of each." ;;
+    abuse)
+      echo "The hostile peers of the tests, $MAINSTAY_ABUSE_SCALE times as much of each: how the server ended it, by how much its memory" \
+        "grew at most, of what it may (docs/limits.md), and how many calls another caller made meanwhile, none of which failed."
+      echo
+      sed -n 's/^MAINSTAY_ABUSE /    /p' "$log"
+      ;;
     power) sed -n 's/^MAINSTAY_POWER_SEED=\([0-9]*\): /Seed \1: /p' "$log" | sed 's/$/, none lost, none twice, none half./' ;;
     simulation | load) tail -n 3 "$log" | sed 's/^/    /' ;;
     libfuzzer)

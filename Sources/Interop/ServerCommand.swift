@@ -17,6 +17,17 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Event loops.") var loops = 1
   @Option(help: "Microseconds that an idle loop looks for calls before it sleeps, while they come that fast; 0: never.")
   var idlePoll = 100
+  @Option(help: "Seconds that TLS and the first bytes of HTTP/2 may take; as services grant if left out.")
+  var handshakeSeconds: Int?
+  @Option(help: "Seconds that a block of headers may take; as services grant if left out.") var headerSeconds: Int?
+  @Option(help: "Seconds that a client may take nothing, or stop in a message; as services grant if left out.")
+  var stallSeconds: Int?
+
+  func validate() throws {
+    guard [handshakeSeconds, headerSeconds, stallSeconds].allSatisfy({ ($0 ?? 1) > 0 }) else {
+      throw ValidationError("--handshake-seconds, --header-seconds and --stall-seconds are at least 1")
+    }
+  }
 
   func run() async throws {
     let signals = try SignalWatch([SIGTERM, SIGINT])
@@ -28,10 +39,19 @@ struct ServerCommand: AsyncParsableCommand {
       clientVerification: ca == nil ? .none : .required)
     let router = Router(TestService(loops: group).methodBindings)
     let acceptor = GRPCAcceptor(router: router, logger: Logger(label: "mainstay-interop"), fallback: RootPage())
-    let server = try await Server(.init(host: "127.0.0.1", port: port, tls: tls), acceptor: acceptor, group: group)
+    let server = try await Server(
+      .init(host: "127.0.0.1", port: port, tls: tls, connectionLimits: limits), acceptor: acceptor, group: group)
     print("listening on \(server.host):\(server.port)")
     fflush(nil)  // whoever started us through a pipe waits for this line
     await signals.next()
     await server.shutdown(grace: .seconds(5))
+  }
+
+  private var limits: ConnectionLimits {
+    var limits = ConnectionLimits.server
+    if let handshakeSeconds { limits.handshakeTime = .seconds(handshakeSeconds) }
+    if let headerSeconds { limits.headerTime = .seconds(headerSeconds) }
+    if let stallSeconds { limits.stallTime = .seconds(stallSeconds) }
+    return limits
   }
 }

@@ -19,26 +19,24 @@ struct OfficialInteropTests {
   @Test(
     "Its Python client passes all 14 cases against our server",
     .enabled(if: isWanted, "the suite is not in .build/interop; run scripts/fetch-interop.sh"),
-    .enabled(if: Program.exists("mainstay-interop"), "mainstay-interop is not built"))
+    .enabled(if: InteropServer.isBuilt, "mainstay-interop is not built"))
   func theirClient() async throws {
     let interpreter = try await requireSuite()
     let folder = try TemporaryFolder()
     let certificate = try folder.write("server.pem", try credential("server1.pem"))
     let key = try folder.write("server-key.pem", try credential("server1.key"))
-    let server = try Program.Running("mainstay-interop", ["server", "--cert", certificate, "--key", key])
-    defer { server.signal(SIGKILL) }
-    #expect(try await eventually { server.output.hasSuffix("\n") })
-    let port = try #require(server.output.split(separator: ":").last?.dropLast())
-    let result = try await Program.run(
-      interpreter, [Self.script, Self.suite, "client", "\(port)"] + Self.cases)
-    #expect(result.code == 0, "\(result.output) \(result.errors)")
-    #expect(passed(result.output) == Self.cases)
+    try await InteropServer(certificate: certificate, key: key).use { server in
+      let result = try await Program.run(
+        interpreter, [Self.script, Self.suite, "client", "\(server.port)"] + Self.cases)
+      #expect(result.code == 0, "\(result.output) \(result.errors)")
+      #expect(passed(result.output) == Self.cases)
+    }
   }
 
   @Test(
     "Our client passes all 14 cases against its Python server",
     .enabled(if: isWanted, "the suite is not in .build/interop; run scripts/fetch-interop.sh"),
-    .enabled(if: Program.exists("mainstay-interop"), "mainstay-interop is not built"))
+    .enabled(if: InteropServer.isBuilt, "mainstay-interop is not built"))
   func theirServer() async throws {
     let interpreter = try await requireSuite()
     let server = try Program.Running(interpreter, [Self.script, Self.suite, "server"])
@@ -55,44 +53,35 @@ struct OfficialInteropTests {
 
   @Test(
     "Our client passes every case against our server, those of compression too",
-    .enabled(if: Program.exists("mainstay-interop"), "mainstay-interop is not built"))
+    .enabled(if: InteropServer.isBuilt, "mainstay-interop is not built"))
   func both() async throws {
     let authority = try TestAuthority()
-    let tls = try authority.issue("server", role: "service")
-    let server = try Program.Running(
-      "mainstay-interop",
-      ["server", "--cert", tls.certificateChainPath ?? "", "--key", tls.privateKeyPath ?? ""])
-    defer { server.signal(SIGKILL) }
-    #expect(try await eventually { server.output.hasSuffix("\n") })
-    let port = try #require(server.output.split(separator: ":").last?.dropLast())
-    let result = try await Program.run(
-      "mainstay-interop", ["client", "--port", "\(port)", "--ca", authority.certificatePath, "--case", "all"])
-    #expect(result.code == 0, "\(result.output) \(result.errors)")
-    #expect(passed(result.output).count == 18)
+    try await InteropServer(authority).use { server in
+      let result = try await Program.run(
+        "mainstay-interop", ["client", "--port", "\(server.port)", "--ca", authority.certificatePath, "--case", "all"])
+      #expect(result.code == 0, "\(result.output) \(result.errors)")
+      #expect(passed(result.output).count == 18)
+    }
   }
 
   @Test(
     "curl gets a page by GET and POST of /, and is told 404 or 415 elsewhere",
     .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "curl is not installed"),
-    .enabled(if: Program.exists("mainstay-interop"), "mainstay-interop is not built"))
+    .enabled(if: InteropServer.isBuilt, "mainstay-interop is not built"))
   func page() async throws {
     let authority = try TestAuthority()
-    let tls = try authority.issue("server", role: "service")
-    let server = try Program.Running(
-      "mainstay-interop",
-      ["server", "--cert", tls.certificateChainPath ?? "", "--key", tls.privateKeyPath ?? ""])
-    defer { server.signal(SIGKILL) }
-    #expect(try await eventually { server.output.hasSuffix("\n") })
-    let port = try #require(server.output.split(separator: ":").last?.dropLast())
-    for (path, arguments, expected) in [
-      ("", [], "200 49"), ("", ["--data", "anything"], "200 49"), ("else", [], "404 0"),
-      ("else", ["--data", "{}", "--header", "content-type: application/json"], "415 0"), ("", ["-X", "PUT"], "405 0"),
-    ] {
-      let result = try await Program.run(
-        "/usr/bin/curl",
-        ["--silent", "--http2", "--cacert", authority.certificatePath, "--output", authority.folder.file("page")]
-          + ["--write-out", "%{http_code} %{size_download}", "https://127.0.0.1:\(port)/\(path)"] + arguments)
-      #expect(result.output == expected, "\(path) \(arguments)")
+    try await InteropServer(authority).use { server in
+      for (path, arguments, expected) in [
+        ("", [], "200 49"), ("", ["--data", "anything"], "200 49"), ("", ["-X", "PUT"], "405 0"),
+        ("else", [], "404 0"), ("else", ["--data", "{}", "--header", "content-type: application/json"], "415 0"),
+      ] {
+        let page = "https://127.0.0.1:\(server.port)/\(path)"
+        let result = try await Program.run(
+          "/usr/bin/curl",
+          ["--silent", "--http2", "--cacert", authority.certificatePath, "--output", authority.folder.file("page")]
+            + ["--write-out", "%{http_code} %{size_download}", page] + arguments)
+        #expect(result.output == expected, "\(path) \(arguments)")
+      }
     }
   }
 
