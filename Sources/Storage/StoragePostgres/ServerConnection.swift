@@ -45,6 +45,8 @@ final class ServerConnection {
   private var phase = Phase.connecting
   private let poller: Poller
   private var watched: CInt = -1
+  /// Whether the socket is watched for room to write; nil when it is not known what it is watched for.
+  private var watchesRoom: Bool?
 
   /// Begins to connect.
   init?(
@@ -93,7 +95,11 @@ final class ServerConnection {
     sinceNanoseconds = now
     flight = Flight(round)
     guard queue(round) else { return lose() }
-    return carryOn()
+    // The answer comes later: looking for it now would find nothing, unless the server has said why it takes no more.
+    let isWritten = PQflush(handle)
+    guard isWritten >= 0 else { return carryOn() }
+    watch(reading: true, writing: isWritten == 1)
+    return .nothing
   }
 
   /// Ends the connection at once; the server notices.
@@ -112,6 +118,7 @@ final class ServerConnection {
     case PGRES_POLLING_OK:
       guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else { return lose() }
       phase = .checking
+      watchesRoom = nil
       return check(send(ServerSettings.question(role, schema: location.schema), now: sinceNanoseconds))
     default: return lose()
     }
@@ -154,8 +161,11 @@ final class ServerConnection {
     return .lost(reason: said ?? (reason.isEmpty ? "no reply" : reason), isCommitInDoubt: isCommitInDoubt)
   }
 
+  /// While it connects libpq may change the socket; afterwards it stays, and is told of only what changes.
   private func watch(reading: Bool, writing: Bool) {
+    if phase != .connecting, watchesRoom == writing { return }
     watched = PQsocket(handle)
+    watchesRoom = writing
     poller.watch(watched, number: number, reading: reading, writing: writing)
   }
 
