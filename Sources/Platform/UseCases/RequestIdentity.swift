@@ -37,13 +37,15 @@ public struct RequestIdentity: Sendable {
 }
 
 extension UseCaseEnvironment {
-  /// Answers a write: an earlier answer to the same request if there is one, else what `attempt` decides, committed. `attempt`
-  /// is run again when another writer was faster.
+  /// Answers a write: what `attempt` decides, committed; for a repeated request, the answer to the first. `attempt` only reads, and is
+  /// run again when another writer was faster.
+  ///
+  /// Nobody looks for an earlier answer before: nearly all requests are the first. The commit itself meets the row of a repetition, and
+  /// where the attempt already fails, because what it is to do was done, the answer is looked up then.
   public func answer<Reply: Message>(
     _ identity: RequestIdentity?, _ attempt: () async throws -> (batch: Batch, reply: Reply)
   ) async throws -> Reply {
     let store = IdempotencyStore(database: database)
-    if let earlier = try await identity?.earlierReply(store) { return try Reply(serialized: earlier) }
     do {
       return try await retryingConflicts {
         var (batch, reply) = try await attempt()
@@ -55,7 +57,7 @@ extension UseCaseEnvironment {
         }
       }
     } catch let failure {
-      // An equal request at the same time may have been what the attempt ran into.
+      // An equal request, before or at the same time, may have been what the attempt ran into.
       if let earlier = try await identity?.earlierReply(store) { return try Reply(serialized: earlier) }
       throw failure
     }

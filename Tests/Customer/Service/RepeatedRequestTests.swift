@@ -1,6 +1,7 @@
 import API
 import MainstayTesting
 import RPCCore
+import Synchronization
 import Testing
 
 @Suite struct RepeatedRequestTests {
@@ -51,6 +52,19 @@ import Testing
     let answer: Party = try await service.unary(CustomerServiceMethods.createParty, request, router: beside)
     #expect(try await service.party(answer.partyID) == answer)
     #expect(try await service.outbox().count == 1)
+  }
+
+  @Test func nobodyLooksForAnEarlierAnswerBeforeARequestThatIsTheFirst() async throws {
+    let service = try await TestService()
+    let lookups = Mutex(0)
+    let beside = try await service.beside { sql in
+      if sql.contains("FROM idempotency") { lookups.withLock { $0 += 1 } }
+    }
+    let request = CreatePartyRequest(party: person("1", "王"), requestID: "r1")
+    let first: Party = try await service.unary(CustomerServiceMethods.createParty, request, router: beside)
+    #expect(lookups.withLock { $0 } == 0)
+    #expect(try await service.unary(CustomerServiceMethods.createParty, request, router: beside) == first)
+    #expect(lookups.withLock { $0 } == 1)
   }
 
   @Test func aRefusedRequestMayBeMadeAgain() async throws {
