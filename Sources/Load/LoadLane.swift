@@ -135,9 +135,9 @@ final class LoadLane: @unchecked Sendable {
 
   private func wake(at due: UInt64, _ now: UInt64) {
     guard paceTimer == nil else { return }
-    let delay = due - now
-    paceTimer = CallTimer(loop, afterNanoseconds: delay > LoadLane.spinNanoseconds ? delay - 1_000_000 : 0) {
-      [weak self] in
+    var delay = due - now
+    if !plan.sleepsBetweenCalls { delay = delay > LoadLane.spinNanoseconds ? delay - 1_000_000 : 0 }
+    paceTimer = CallTimer(loop, afterNanoseconds: delay) { [weak self] in
       guard let self else { return }
       paceTimer = nil
       pace(loop.clock.monotonicNanoseconds())

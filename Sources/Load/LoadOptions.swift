@@ -44,6 +44,12 @@ struct PaceOptions: ParsableArguments {
     .zero
   @Option(help: "When a call without an answer has failed.") var deadline = TimeSpan(nanoseconds: 10_000_000_000)
   @Option(help: "Threads; one is enough for most servers.") var loops = 1
+  @Flag(
+    help: """
+      With --rate: sleep until each call is due instead of watching the clock, so that others may have the core; calls begin \
+      up to a millisecond late.
+      """)
+  var sleepBetweenCalls = false
   @Option(help: "Seed of the mix and of random placeholders; drawn without it.") var seed: UInt64?
 
   func plan(seed drawn: UInt64) throws(LoadFailure) -> LoadPlan {
@@ -53,6 +59,7 @@ struct PaceOptions: ParsableArguments {
     try check("--connections × --streams", connections * streams, 1...PaceOptions.maximumSlots)
     try check("--loops", loops, 1...min(EventLoopGroup.maximumLoops, connections))
     try check("--calls", calls ?? 1, 1...Int(UInt32.max))
+    guard rate != nil || !sleepBetweenCalls else { throw .usage("--sleep-between-calls belongs to --rate") }
     if let rate, !(rate > 0 && rate <= PaceOptions.maximumRate) {
       throw .usage("--rate must be above 0 and at most \(Int(PaceOptions.maximumRate))")
     }
@@ -63,7 +70,8 @@ struct PaceOptions: ParsableArguments {
       pace: rate.map { .open(callsPerSecond: $0) } ?? .closed,
       extent: calls.map { .calls($0) } ?? .nanoseconds(duration?.nanoseconds ?? 10_000_000_000),
       rampNanoseconds: ramp.nanoseconds, warmUpNanoseconds: warmUp.nanoseconds, connections: connections,
-      streams: streams, deadlineNanoseconds: deadline.nanoseconds, loops: loops, seed: seed ?? drawn)
+      streams: streams, deadlineNanoseconds: deadline.nanoseconds, loops: loops, seed: seed ?? drawn,
+      sleepsBetweenCalls: sleepBetweenCalls)
   }
 
   private func check(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws(LoadFailure) {

@@ -27,6 +27,8 @@ struct LoadPlan: Sendable {
   /// Threads; the connections are dealt out to them.
   var loops = 1
   var seed: UInt64 = 0
+  /// Whether an open loop also sleeps where the next call is due within a millisecond.
+  var sleepsBetweenCalls = false
 
   /// Time before the first measured call.
   var leadNanoseconds: UInt64 { rampNanoseconds + warmUpNanoseconds }

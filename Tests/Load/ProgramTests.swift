@@ -37,6 +37,19 @@ struct ProgramTests {
     await server.stop()
   }
 
+  @Test("An open loop that sleeps between calls leaves the core to others")
+  func sleepingLoop() async throws {
+    let server = try await MeasuredServer()
+    // Watching the clock would take more than a millisecond for each call.
+    let (program, json) = try await server.load([
+      Self.unary, "--rate", "100", "--duration", "1s", "--streams", "100", "--sleep-between-calls",
+    ])
+    #expect(program.code == 0, "\(program.errors)")
+    #expect(json["calls"] as? Int == 100)
+    #expect(try #require(json["client_cpu_microseconds_per_call"] as? Double) < 900)
+    await server.stop()
+  }
+
   @Test("Calls that found no room in time count as failed, with the time that they have waited")
   func noCoordinatedOmission() async throws {
     let server = try await MeasuredServer()
