@@ -29,13 +29,14 @@ test: test-deps $(PYTHON) release ## Run all tests; the last line is "N passed, 
 soak: test-deps release ## Run for long what draws its rounds (damage, kill -9, lost power, hostile peers, simulation, load); writes docs/evidence/soak.md
 	@scripts/soak.sh
 
-bench: deps bench-deps $(PYTHON) release ## Measure side by side with gRPC C++, nghttpd, HAProxy and nginx, durable writes, a large import, and the delay of reports
+bench: deps bench-deps $(PYTHON) release ## Measure side by side with gRPC C++, nghttpd, HAProxy, nginx and pgbench, durable writes, a large import, the delay of reports
 	$(MAKE) -C Benchmarks/peers
 	python3 Benchmarks/run.py
 	python3 Benchmarks/wire.py
 	python3 Benchmarks/idle.py
 	python3 Benchmarks/gateway.py
 	python3 Benchmarks/durable.py
+	python3 Benchmarks/writes.py
 	python3 Benchmarks/import.py
 	$(PYTHON) Benchmarks/delay.py
 

@@ -160,7 +160,7 @@ let package = Package(
       "mainstay-load", "Load", ["Core", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", argumentParser, yams]),
 
     .executableTarget(
-      name: "durable", dependencies: ["Core", "Storage", "StorageSQLite"], path: "Tests/Durable",
+      name: "durable", dependencies: ["Audit", "Core", "Storage", "StorageSQLite"], path: "Tests/Durable",
       swiftSettings: strict),
 
     // Tests: no product imports it

@@ -4,7 +4,9 @@ import json
 import os
 import pathlib
 import platform
+import re
 import resource
+import shutil
 import statistics
 import subprocess
 import time
@@ -86,6 +88,13 @@ class Servers:
         wait_for_port(port, process)
         return process.pid
 
+    def end(self, pid):
+        """Ends one server in order."""
+        process = next(each for each in self.processes if each.pid == pid)
+        process.terminate()
+        process.wait()
+        self.processes.remove(process)
+
     def mainstay(self, environment=None, core=0):
         """Mainstay's gRPC alone: the interop server. Gives port and process id."""
         port = free_port()
@@ -114,6 +123,17 @@ def load(servers, port, arguments, target_core=1):
                "--json", str(path), *arguments]
     subprocess.run(pinned(target_core, command), check=True, capture_output=True)
     return json.loads(path.read_text())
+
+
+def counting_syncs(log):
+    """The beginning of a command whose syncs strace counts; None without strace."""
+    return ["strace", "-f", "-c", "-o", str(log), "-e", "trace=fsync,fdatasync"] if shutil.which("strace") else None
+
+
+def counted_syncs(log):
+    """What it has counted."""
+    return sum(int(count) for count in re.findall(
+        r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s.*f(?:data)?sync$", pathlib.Path(log).read_text(), re.M))
 
 
 def write_figures(path, **figures):

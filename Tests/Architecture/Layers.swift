@@ -98,8 +98,8 @@ enum Layers {
       "CustomerService", "Core", "RPCCore", "ServiceRuntime", "ServiceStorage", "Storage", "UseCases",
     ],
 
-    // Measures durable writes.
-    "durable": ["Core", "Storage", "StorageSQLite"],
+    // Measures durable writes, and what numbering events and placing audit leaves adds to them.
+    "durable": ["Audit", "Core", "Storage", "StorageSQLite"],
 
     // What tests share. It is in no other list: no product may use it.
     "MainstayTesting": [
