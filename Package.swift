@@ -289,10 +289,11 @@ let package = Package(
     .testTarget(
       name: "EventsTests",
       dependencies: [
-        "Events", "MainstayTesting", "API", "Core", "RPCCore", "RPCTransport", "ServiceRuntime", "Storage",
-        "StorageSQLite", "UseCases", "WebhookSending", "Webhooks", logging,
+        "CustomerService", "Events", "MainstayTesting", "API", "Core", "Protobuf", "RPCCore", "RPCTransport",
+        "ServiceRuntime", "Storage", "StorageSQLite", "UseCases", "WebhookSending", "Webhooks", logging,
       ],
-      path: "Tests/Events", exclude: ["slow_subscriber.py", "webhook_endpoint.py"], swiftSettings: strict),
+      path: "Tests/Events", exclude: ["sign_post.py", "slow_subscriber.py", "webhook_endpoint.py"],
+      swiftSettings: strict),
     suite("JobsTests", "Jobs", ["Jobs", "Core", "MainstayTesting", "Storage", "StorageSQLite"]),
     // Data
     // A disk that loses power, as a file system of SQLite

@@ -14,6 +14,7 @@ import hashlib
 import importlib
 import os
 import shutil
+import hmac
 import sys
 import tempfile
 import time
@@ -60,6 +61,7 @@ from mainstay.platform.v1 import events_pb2 as events  # noqa: E402
 from mainstay.platform.v1 import jobs_pb2 as jobs  # noqa: E402
 from mainstay.platform.v1 import maintenance_pb2 as maintenance  # noqa: E402
 from mainstay.platform.v1 import product_copies_pb2 as copies  # noqa: E402
+from mainstay.platform.v1 import webhook_sources_pb2 as sources  # noqa: E402
 from mainstay.platform.v1 import webhooks_pb2 as webhooks  # noqa: E402
 from mainstay.platform.v1.money_pb2 import Money  # noqa: E402
 from mainstay.reporting.v1 import reporting_service_pb2 as reports  # noqa: E402
@@ -429,6 +431,56 @@ def replay_dead_letters(call, left):
 @smoke("platform.v1.WebhookService/DeleteWebhook")
 def delete_webhook(call, left):
     return call(webhooks.DeleteWebhookRequest(webhook_id=left.webhook)) == webhooks.DeleteWebhookResponse()
+
+
+@smoke("platform.v1.WebhookSourceService/ListWebhookSources")
+def list_webhook_sources(call, left):
+    left.kinds = [kind.name for kind in call(sources.ListWebhookSourcesRequest()).kinds]
+    return left.kinds and all(left.kinds)
+
+
+@smoke("platform.v1.WebhookSourceService/CreateWebhookSource")
+def create_webhook_source(call, left):
+    request = sources.CreateWebhookSourceRequest(
+        name=f"smoke-{left.key}", kind=left.kinds[0], request_id=str(uuid.uuid4()))
+    made = call(request)
+    left.source, left.source_secret = made.source.source_id, made.secret
+    return made.secret.startswith("whsec_") and call(request) == made
+
+
+@smoke("platform.v1.WebhookSourceService/ReceiveWebhook")
+def receive_webhook(call, left):
+    body, moment = b'{"nothing": "that is known"}', str(int(time.time()))
+    key = base64.b64decode(left.source_secret.removeprefix("whsec_"))
+    signature = hmac.new(key, f"msg_1.{moment}.".encode() + body, hashlib.sha256).digest()
+    reply = call(sources.ReceiveWebhookRequest(
+        source_id=left.source, webhook_id="msg_1", timestamp=moment, body=body,
+        signature="v1," + base64.b64encode(signature).decode()))
+    return not reply.applied
+
+
+@smoke("platform.v1.WebhookSourceService/ListUnappliedPosts")
+def list_unapplied_posts(call, left):
+    posts = call(sources.ListUnappliedPostsRequest(source_id=left.source)).posts
+    return [post.webhook_id for post in posts] == ["msg_1"] and posts[0].error
+
+
+@smoke("platform.v1.WebhookSourceService/ApplyUnappliedPosts")
+def apply_unapplied_posts(call, left):
+    tried = call(sources.ApplyUnappliedPostsRequest(source_id=left.source))
+    dropped = call(sources.ApplyUnappliedPostsRequest(source_id=left.source, webhook_ids=["msg_1"], discard=True))
+    return tried.refused == 1 and dropped.done == 1
+
+
+@smoke("platform.v1.WebhookSourceService/RotateWebhookSourceSecret")
+def rotate_webhook_source_secret(call, left):
+    rotated = call(sources.RotateWebhookSourceSecretRequest(source_id=left.source))
+    return rotated.secret.startswith("whsec_") and rotated.secret != left.source_secret
+
+
+@smoke("platform.v1.WebhookSourceService/DeleteWebhookSource")
+def delete_webhook_source(call, left):
+    return call(sources.DeleteWebhookSourceRequest(source_id=left.source)) == sources.DeleteWebhookSourceResponse()
 
 
 @smoke("platform.v1.ProductCopyService/ListProductCopies")

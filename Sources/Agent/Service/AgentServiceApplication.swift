@@ -1,3 +1,4 @@
+import API
 import Core
 import Jobs
 import ProductCopies
@@ -35,6 +36,19 @@ public struct AgentServiceApplication: DatabaseService, KeepsProductCopies {
     products = ProductCopies(database: database)
     environment = Environment(database: database, clock: clock, random: random)
     foundation = try await ServiceFoundation(database: database, clock: clock, random: random, replica: replica)
+  }
+
+  /// Activities that a partner's own system has recorded.
+  public var postKinds: [PostKind] {
+    let commands = ActivityCommands(environment: environment)
+    return [
+      PostKind("activities", summary: "Records what agents did, as RecordActivities does.") {
+        (request: RecordActivitiesRequest, post, context) -> RecordActivitiesResponse in
+        var request = request
+        request.requestID = post.id
+        return try await commands.record(request, context)
+      }
+    ]
   }
 
   /// AgentService and ProductCopyService.

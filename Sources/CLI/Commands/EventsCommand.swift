@@ -17,6 +17,7 @@ struct EventsCommand: ParsableCommand {
       """,
     subcommands: [
       TailCommand.self, ReplayCommand.self, SnapshotCommand.self, RetentionCommand.self, WebhooksCommand.self,
+      SourcesCommand.self,
     ])
 
   struct TailCommand: ParsableCommand {

@@ -42,9 +42,16 @@ extension EventsCommand {
       func call<Value: Sendable>(
         _ body: @escaping @Sendable (WebhookServiceClient, CallOptions) async throws -> Value
       ) throws -> Value {
+        try withChannel { try await body(WebhookServiceClient(channel: $0), $1) }
+      }
+
+      /// A channel, and the options of a call to the service.
+      func withChannel<Value: Sendable>(
+        _ body: @escaping @Sendable (any RPCCore.Channel, CallOptions) async throws -> Value
+      ) throws -> Value {
         let metadata = service.database.metadata
         return try connection.withSession { session in
-          try await body(WebhookServiceClient(channel: session.channel), session.unaryOptions(metadata))
+          try await body(session.channel, session.unaryOptions(metadata))
         }
       }
     }

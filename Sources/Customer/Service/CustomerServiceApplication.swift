@@ -1,3 +1,4 @@
+import API
 import Core
 import Jobs
 import ProductCopies
@@ -37,6 +38,20 @@ public struct CustomerServiceApplication: DatabaseService, KeepsProductCopies {
       database: database, clock: clock, random: random, products: ProductCopies(database: database))
     foundation = try await ServiceFoundation(
       database: database, clock: clock, random: random, replica: replica, jobs: [.nameIndex(environment)])
+  }
+
+  /// Records of parties, for example a bank's: created or brought to what the post says, all rows of a post or none. They are of the
+  /// source that posts them, whatever they say.
+  public var postKinds: [PostKind] {
+    let bulk = PartyImport(environment: environment)
+    return [
+      PostKind("parties", summary: "Takes parties of the source that posts, as ImportParties does, all or none.") {
+        (request: ImportPartiesRequest, post, context) -> ImportPartiesResponse in
+        var request = request
+        request.source = post.source
+        return try await bulk.take(all: request, once: post.id, context)
+      }
+    ]
   }
 
   /// CustomerService, PolicyService and ProductCopyService.

@@ -20,6 +20,7 @@ final class ForwardedCall: @unchecked Sendable {
   private let loop: EventLoop
   private let gateway: GatewayAcceptor
   private let upstreams: UpstreamConnections
+  private let posts: WebhookPosts
   /// Who answers instead of a service: the gateway itself.
   private var own: (any HTTP2StreamHandler)?
   private var server: HTTP2Stream?
@@ -43,17 +44,19 @@ final class ForwardedCall: @unchecked Sendable {
   private var serverCredit = 0
 
   init(
-    _ client: HTTP2Stream, peer: Peer, loop: EventLoop, gateway: GatewayAcceptor, upstreams: UpstreamConnections
+    _ client: HTTP2Stream, peer: Peer, loop: EventLoop, gateway: GatewayAcceptor, upstreams: UpstreamConnections,
+    posts: WebhookPosts
   ) {
     self.client = client
     self.peer = peer
     self.loop = loop
     self.gateway = gateway
     self.upstreams = upstreams
+    self.posts = posts
   }
 
   private func begin(_ headers: HeaderBlock, endStream: Bool) {
-    if HTTPRefusal.takes(client, headers) {
+    if WebhookPost.takes(client, headers, posts, loop: loop) || HTTPRefusal.takes(client, headers) {
       isOver = true
       return
     }

@@ -8,7 +8,7 @@ final class GatewayAcceptor: StreamAcceptor {
   let routes: Routes
   /// The gateway's own health and reflection.
   let own: GRPCAcceptor
-  private let shares: [(loop: EventLoop, upstreams: UpstreamConnections)]
+  private let shares: [(loop: EventLoop, upstreams: UpstreamConnections, posts: WebhookPosts)]
 
   init(
     routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: any TLSContextSource,
@@ -17,13 +17,14 @@ final class GatewayAcceptor: StreamAcceptor {
     self.routes = routes
     self.own = own
     shares = group.loops.map { loop in
-      (loop, UpstreamConnections(routes.upstreams, loop: loop, context: context, connections))
+      let upstreams = UpstreamConnections(routes.upstreams, loop: loop, context: context, connections)
+      return (loop, upstreams, WebhookPosts(routes.upstreams, upstreams, loop: loop))
     }
   }
 
   func accept(_ stream: HTTP2Stream, peer: Peer, loop: EventLoop) -> (any HTTP2StreamHandler)? {
     guard let share = shares.first(where: { $0.loop === loop }) else { return nil }
-    return ForwardedCall(stream, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams)
+    return ForwardedCall(stream, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams, posts: share.posts)
   }
 }
 

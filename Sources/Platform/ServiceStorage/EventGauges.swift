@@ -2,6 +2,7 @@ import Core
 import EventFollowing
 import ServiceRuntime
 import UseCases
+import Webhooks
 
 extension Gauge {
   /// A service's events, as its process counts them.
@@ -20,6 +21,20 @@ extension Gauge {
       Gauge(
         "mainstay_event_subscribers_cut_off_total", help: "Subscribers that were cut off because they did not read.",
         labels: partition, value: Double(figures.subscribersCutOff)),
+    ]
+  }
+
+  /// What systems outside have posted to a service.
+  static func posts(_ figures: WebhookInbox.Figures, unapplied: Int64) -> [Gauge] {
+    let outcomes = [("applied", figures.applied), ("kept", figures.kept), ("refused", figures.refused)]
+    return outcomes.map {
+      Gauge(
+        "mainstay_webhook_posts_total", help: "Posts of systems outside, by what became of them.",
+        labels: ["outcome": $0.0], value: Double($0.1))
+    } + [
+      Gauge(
+        "mainstay_webhook_unapplied_posts", help: "Posts that were taken and could not be applied: see to them.",
+        value: Double(unapplied))
     ]
   }
 

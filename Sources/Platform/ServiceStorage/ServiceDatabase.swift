@@ -119,17 +119,19 @@ extension ServiceProcess {
         replica: ServiceDatabase.replicaName(environment.configuration, name))
       let kept = try RetentionKeys.read(environment.configuration)
       service.foundation.retention.keep(days: kept.days, events: kept.events)
-      let webhooks = try environment.webhooks(service.foundation, on: database)
+      let (webhooks, inbox) = try environment.webhooks(
+        service.foundation, on: database, taking: service.postKinds)
       let (sleep, onError) = (environment.sleep, environment.onLoopError)
       let auditing = try await environment.auditing(name, on: database, lease: service.foundation.lease)
-      var application = environment.application(service, and: webhooks.methodBindings + auditing.methods, on: database)
+      var application = environment.application(
+        service, and: webhooks.methodBindings + inbox.methodBindings + auditing.methods, on: database)
       application.background.append { try await webhooks.run(sleep: sleep, onError: onError) }
       let beside = try beside(environment, service)
       application.background += auditing.loops + beside.loops
       application.ready = beside.ready
       application.gauges = {
         Gauge.events(try await service.foundation.eventFigures()) + (try await auditing.gauges())
-          + (try await beside.gauges())
+          + Gauge.posts(inbox.figures, unapplied: try await inbox.unappliedPosts()) + (try await beside.gauges())
       }
       return application
     }

@@ -19,8 +19,10 @@ enum WebhookKeys {
 }
 
 extension ServiceEnvironment {
-  /// The webhooks of a service with events.
-  func webhooks(_ foundation: ServiceFoundation, on database: any Database) throws -> Webhooks {
+  /// The webhooks of a service with events: those that it sends, and what it takes.
+  func webhooks(
+    _ foundation: ServiceFoundation, on database: any Database, taking kinds: [PostKind]
+  ) throws -> (out: Webhooks, inbox: WebhookInbox) {
     let keyFile = configuration.path(WebhookKeys.keyFile.name)
     let hosts = configuration.text(WebhookKeys.allowedHosts.name).lowercased().split { $0 == "," || $0 == " " }
     let webhooks = Webhooks(
@@ -29,6 +31,8 @@ extension ServiceEnvironment {
       key: keyFile.isEmpty ? nil : try WebhookKey(path: keyFile, random: random),
       allowedHosts: Set(hosts.map(String.init)))
     foundation.retention.hold { try await webhooks.neededBehind() }
-    return webhooks
+    let inbox = WebhookInbox(
+      database: database, clock: clock, random: random, key: webhooks.signingKey, kinds: kinds)
+    return (webhooks, inbox)
   }
 }

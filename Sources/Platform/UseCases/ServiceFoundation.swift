@@ -19,11 +19,17 @@ public protocol DatabaseService: Sendable {
   /// What it has of its own and with every service.
   var foundation: ServiceFoundation { get }
 
+  /// What it takes by posts from systems outside.
+  var postKinds: [PostKind] { get }
+
   /// Its own methods, without the foundation's.
   var ownMethodBindings: [MethodBinding] { get }
 }
 
 extension DatabaseService {
+  /// Nothing.
+  public var postKinds: [PostKind] { [] }
+
   /// All that it answers: its own methods, EventService and JobService.
   public var methodBindings: [MethodBinding] { ownMethodBindings + foundation.methodBindings }
 

@@ -39,6 +39,11 @@ public struct WebhookKey: Sendable {
     HMAC.sha256(key: bytes, Array("webhook secret \(webhook) \(generation)".utf8))
   }
 
+  /// What a source's posts to us are signed with in one generation.
+  func secret(ofSource source: String, generation: Int64) -> [UInt8] {
+    HMAC.sha256(key: bytes, Array("webhook source secret \(source) \(generation)".utf8))
+  }
+
   private static func read(_ path: String) throws(WebhookKeyError) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {
@@ -72,6 +77,28 @@ enum HMAC {
 enum WebhookSignature {
   /// How a secret is shown.
   static func text(_ secret: [UInt8]) -> String { "whsec_" + Base64.encode(secret) }
+
+  /// Whether one of the first `most` signatures of a header is one of these secrets' over what was sent. Takes as long wherever they
+  /// differ.
+  static func isSigned(
+    _ header: String, id: String, timestamp: String, body: [UInt8], secrets: [[UInt8]], most: Int
+  ) -> Bool {
+    let signed = Array("\(id).\(timestamp).".utf8) + body
+    let expected = secrets.map { HMAC.sha256(key: $0, signed) }
+    var isRight = false
+    for word in header.split(separator: " ").prefix(most) where word.hasPrefix("v1,") {
+      let given = Base64.decode(word.dropFirst(3)) ?? []
+      for one in expected where areEqual(one, given) { isRight = true }
+    }
+    return isRight
+  }
+
+  private static func areEqual(_ first: [UInt8], _ second: [UInt8]) -> Bool {
+    guard first.count == second.count else { return false }
+    var difference: UInt8 = 0
+    for index in first.indices { difference |= first[index] ^ second[index] }
+    return difference == 0
+  }
 
   /// The headers for a body at a time, signed with each of the secrets.
   static func headers(

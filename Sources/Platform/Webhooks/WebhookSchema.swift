@@ -22,6 +22,22 @@ extension Webhooks {
           PRIMARY KEY (webhook_id, position)) \(keyed)
         """,
       ]
-    }
+    },
+    .keyed(component: "webhooks", version: 2, name: "posts from outside", effect: .expands) { keyed in
+      [
+        """
+        CREATE TABLE webhook_source (
+          source_id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, generation INTEGER NOT NULL,
+          old_secret_end_time INTEGER NOT NULL, create_time INTEGER NOT NULL) \(keyed)
+        """,
+        "CREATE UNIQUE INDEX webhook_source_by_name ON webhook_source (name)",
+        // Posts that were taken and could not be applied. What was applied is known by its answer in idempotency.
+        """
+        CREATE TABLE webhook_unapplied (
+          source_id TEXT NOT NULL, webhook_id TEXT NOT NULL, body BLOB NOT NULL, error TEXT NOT NULL,
+          attempts INTEGER NOT NULL, receive_time INTEGER NOT NULL, PRIMARY KEY (source_id, webhook_id)) \(keyed)
+        """,
+      ]
+    },
   ]
 }

@@ -1,5 +1,5 @@
 // Start here: `Webhooks` sends a service's events to endpoints outside; `WebhookEndpoint` has the calls that administrators make,
-// `WebhookSignature` the headers by which an endpoint knows us.
+// `WebhookSignature` the headers by which an endpoint knows us. The other way round `WebhookInbox` takes posts of systems outside.
 import API
 import Core
 import Events
@@ -33,6 +33,8 @@ public final class Webhooks: Sendable {
   let random: any RandomSource
   let log: EventLog
   let key: WebhookKey?
+  /// What secrets are derived from, for whoever takes posts.
+  public var signingKey: WebhookKey? { key }
   /// Hosts that may have addresses that are not of the public internet, and speak plain HTTP.
   let allowedHosts: Set<String>
   private let lease: PartitionLease

@@ -27,6 +27,7 @@
 #include "mainstay/platform/v1/jobs.pb-c.h"
 #include "mainstay/platform/v1/maintenance.pb-c.h"
 #include "mainstay/platform/v1/product_copies.pb-c.h"
+#include "mainstay/platform/v1/webhook_sources.pb-c.h"
 #include "mainstay/platform/v1/webhooks.pb-c.h"
 #include "mainstay/reporting/v1/reporting_service.pb-c.h"
 
@@ -634,6 +635,54 @@ static inline const void *mainstay__platform__v1__list_product_copies_request__d
 }
 static inline const void *mainstay__platform__v1__list_product_copies_response__descriptor_pointer(void) {
   return &mainstay__platform__v1__list_product_copies_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__webhook_source__descriptor_pointer(void) {
+  return &mainstay__platform__v1__webhook_source__descriptor;
+}
+static inline const void *mainstay__platform__v1__webhook_post_kind__descriptor_pointer(void) {
+  return &mainstay__platform__v1__webhook_post_kind__descriptor;
+}
+static inline const void *mainstay__platform__v1__create_webhook_source_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__create_webhook_source_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__create_webhook_source_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__create_webhook_source_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_webhook_sources_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_webhook_sources_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_webhook_sources_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_webhook_sources_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__delete_webhook_source_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__delete_webhook_source_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__delete_webhook_source_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__delete_webhook_source_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__rotate_webhook_source_secret_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__rotate_webhook_source_secret_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__unapplied_post__descriptor_pointer(void) {
+  return &mainstay__platform__v1__unapplied_post__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_unapplied_posts_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_unapplied_posts_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__list_unapplied_posts_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__list_unapplied_posts_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__apply_unapplied_posts_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__apply_unapplied_posts_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__apply_unapplied_posts_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__apply_unapplied_posts_response__descriptor;
+}
+static inline const void *mainstay__platform__v1__receive_webhook_request__descriptor_pointer(void) {
+  return &mainstay__platform__v1__receive_webhook_request__descriptor;
+}
+static inline const void *mainstay__platform__v1__receive_webhook_response__descriptor_pointer(void) {
+  return &mainstay__platform__v1__receive_webhook_response__descriptor;
 }
 static inline const void *mainstay__platform__v1__webhook__descriptor_pointer(void) {
   return &mainstay__platform__v1__webhook__descriptor;
