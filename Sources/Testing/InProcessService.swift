@@ -32,11 +32,11 @@ public final class InProcessService<Service: DatabaseService>: Sendable {
   public let application: Service
   private let router: Router
 
-  /// A service in a fresh folder.
-  public init(clock: (any Clock)? = nil) async throws {
+  /// A service in a fresh folder, whose database also has these tables.
+  public init(clock: (any Clock)? = nil, beside migrations: [Migration] = []) async throws {
     folder = try TemporaryFolder()
     database = try await TestDatabase.open(in: folder)
-    try await database.migrate(Service.migrations)
+    try await database.migrate(Service.migrations + migrations)
     application = try await Service(
       database: database, clock: clock ?? self.clock, random: SystemRandom(), replica: "test")
     router = Router(application.methodBindings)

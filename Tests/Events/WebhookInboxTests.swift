@@ -16,8 +16,7 @@ private final class InboxScene: Sendable {
   private let router: Router
 
   init() async throws {
-    service = try await InProcessService<CustomerServiceApplication>()
-    try await service.database.migrate(CustomerServiceApplication.migrations + Webhooks.migrations)
+    service = try await InProcessService<CustomerServiceApplication>(beside: Webhooks.migrations)
     inbox = WebhookInbox(
       database: service.database, clock: service.clock, random: SystemRandom(),
       key: try WebhookKey(path: service.folder.file("key"), random: SystemRandom()),

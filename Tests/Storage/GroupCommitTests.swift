@@ -85,27 +85,6 @@ import Testing
     #expect(try await store.notes() == [])
   }
 
-  @Test func aFullLineRefusesAtOnce() async throws {
-    var limits = SQLiteLimits()
-    limits.bulkQueue = 1
-    let store = try await TestStore(limits: limits)
-    let results = await withTaskGroup(of: StorageError?.self) { group in
-      for number in 0..<200 {
-        group.addTask {
-          do {
-            try await store.commit(insertNote("n\(number)"), lane: .bulk)
-            return nil
-          } catch { return error as? StorageError ?? .closed }
-        }
-      }
-      return await group.reduce(into: []) { $0.append($1) }
-    }
-    let refused = results.compactMap { $0 }
-    #expect(!refused.isEmpty)
-    #expect(refused.allSatisfy { $0 == .overloaded(queue: "bulk writes", limit: 1) })
-    #expect(try await store.count("note") == Int64(results.count - refused.count))
-  }
-
   @Test func aBulkBatchGoesThroughBetweenInteractiveOnes() async throws {
     let store = try await TestStore()
     let bulk = (0..<20).map { Batch([insertNote("bulk\($0)")]) }

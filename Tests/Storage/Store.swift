@@ -42,27 +42,8 @@ struct Store {
     database = try await reopen()
     try await database.migrate([TestStore.migration])
   }
+}
 
-  /// Ids of all notes, in order.
-  func notes() async throws -> [String] {
-    try await database.query(Statement("SELECT id FROM note ORDER BY id"), access: .scan).map { try $0.text(0) }
-  }
-
-  @discardableResult
-  func commit(_ statements: Statement..., events: [OutboxEvent] = [], lane: WriteLane = .interactive) async throws
-    -> BatchReceipt
-  {
-    try await database.commit(Batch(statements, events: events), lane: lane)
-  }
-
-  func count(_ table: String) async throws -> Int64 {
-    try await database.row(Statement("SELECT count(*) FROM \(table)"))?.integer(0) ?? -1
-  }
-
-  func event(_ aggregate: String, _ version: Int64, partition: Int64 = 0) -> OutboxEvent {
-    OutboxEvent(
-      eventID: "evt_\(aggregate)_\(version)", partition: partition, aggregateID: aggregate, aggregateVersion: version,
-      type: "test.Changed", effectiveTime: clock.now(), recordedTime: clock.now(), actor: "tester",
-      payload: Array("\(aggregate)@\(version)".utf8))
-  }
+extension Store: NoteStore {
+  var anyDatabase: any Database { database }
 }

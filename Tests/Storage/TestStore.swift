@@ -74,21 +74,33 @@ struct TestStore {
     database = try SQLiteDatabase(path: folder.database, clock: clock, limits: limits)
     try await database.migrate([TestStore.migration])
   }
+}
 
+/// What tests do with the notes of a store, whatever database it has.
+protocol NoteStore {
+  var clock: ManualClock { get }
+  var anyDatabase: any Database { get }
+}
+
+extension TestStore: NoteStore {
+  var anyDatabase: any Database { database }
+}
+
+extension NoteStore {
   /// Ids of all notes, in order.
   func notes() async throws -> [String] {
-    try await database.query(Statement("SELECT id FROM note ORDER BY id"), access: .scan).map { try $0.text(0) }
+    try await anyDatabase.query(Statement("SELECT id FROM note ORDER BY id"), access: .scan).map { try $0.text(0) }
   }
 
   @discardableResult
   func commit(_ statements: Statement..., events: [OutboxEvent] = [], lane: WriteLane = .interactive) async throws
     -> BatchReceipt
   {
-    try await database.commit(Batch(statements, events: events), lane: lane)
+    try await anyDatabase.commit(Batch(statements, events: events), lane: lane)
   }
 
   func count(_ table: String) async throws -> Int64 {
-    try await database.row(Statement("SELECT count(*) FROM \(table)"))?.integer(0) ?? -1
+    try await anyDatabase.row(Statement("SELECT count(*) FROM \(table)"))?.integer(0) ?? -1
   }
 
   func event(_ aggregate: String, _ version: Int64, partition: Int64 = 0) -> OutboxEvent {
