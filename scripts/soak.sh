@@ -25,8 +25,8 @@ export MAINSTAY_FUZZ_ROUNDS="${MAINSTAY_FUZZ_ROUNDS:-300000}" MAINSTAY_CRASH_ROU
 export MAINSTAY_POWER_ROUNDS="${MAINSTAY_POWER_ROUNDS:-200}"
 
 export MAINSTAY_ABUSE_SCALE="${MAINSTAY_ABUSE_SCALE:-50}"
-# The first commit whose services ran on PostgreSQL.
-previous_commit="${MAINSTAY_PREVIOUS_COMMIT:-65a45bd}"
+# The first commit of which every service works on PostgreSQL.
+previous_commit="${MAINSTAY_PREVIOUS_COMMIT:-1dd5ec7}"
 libfuzzer_seconds="${MAINSTAY_LIBFUZZER_SECONDS:-300}"
 simulation_calls="${MAINSTAY_SIMULATION_CALLS:-1000000}" load_seconds="${MAINSTAY_LOAD_SECONDS:-600}"
 

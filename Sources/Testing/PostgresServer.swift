@@ -141,9 +141,10 @@ public final class PostgresServer: Sendable {
   public func kill() async throws {
     let text = try String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8)
     guard let postmaster = text.split(separator: "\n").first.flatMap({ Int32($0) }) else { return }
-    let children = try await Self.run("/usr/bin/pgrep", ["-P", "\(postmaster)"])
+    // One that begins anew after the loss of a process has none for a moment.
+    let children = try await Program.run("/usr/bin/pgrep", ["-P", "\(postmaster)"])
     Foundation.kill(postmaster, SIGKILL)
-    for child in children.split(separator: "\n").compactMap({ Int32($0) }) { Foundation.kill(child, SIGKILL) }
+    for child in children.output.split(separator: "\n").compactMap({ Int32($0) }) { Foundation.kill(child, SIGKILL) }
     try? FileManager.default.removeItem(atPath: "\(data)/postmaster.pid")
   }
 

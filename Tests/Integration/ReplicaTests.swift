@@ -80,6 +80,12 @@ struct ReplicaTests {
 
   // MARK: - The sequencer's lease
 
+  /// Who waits for whom in the server, for the report of a failure.
+  private static let sessions = """
+    SELECT pid, application_name, state, wait_event, now() - xact_start, pg_blocking_pids(pid), left(query, 60)
+    FROM pg_stat_activity WHERE backend_type = 'client backend' AND xact_start IS NOT NULL
+    """
+
   private struct Lease: Equatable {
     let holder: String
     let token: Int
@@ -109,9 +115,11 @@ struct ReplicaTests {
       after = try await lease(service, fleet)
       return after.holder != before.holder
     }
+    let sessions = hasMoved ? [] : try await fleet.rows(service, Self.sessions)
     fleet.release(holder)
     if isPause { fleet.signal(SIGCONT, holder) }
-    #expect(hasMoved && after.token > before.token, "\(service): the lease stays \(after)")
+    #expect(
+      hasMoved && after.token > before.token, "\(service): the lease stays \(after); \(sessions)\n\(fleet.endOfLogs)")
     try await Task.sleep(for: .milliseconds(500))
     stop.raise()
     try await writing

@@ -40,6 +40,8 @@ final class Fleet: Sendable {
   /// The services' replicas, without the gateway.
   let replicas: [Member]
   let hasGateway: Bool
+  /// Programs from before the audit log's settings refuse them.
+  private let hasAudit: Bool
   private let ports: [Member: Int]
   private let state = Mutex(State())
 
@@ -50,10 +52,12 @@ final class Fleet: Sendable {
   ]
 
   /// Makes certificates and configurations; nothing runs yet.
-  init(_ services: [String], replicas count: Int = 1, on store: Store, gateway: Bool = false) async throws {
+  init(
+    _ services: [String], replicas count: Int = 1, on store: Store, gateway: Bool = false, audit: Bool = true
+  ) async throws {
     home = try TemporaryFolder()
     self.store = store
-    hasGateway = gateway
+    (hasGateway, hasAudit) = (gateway, audit)
     replicas = services.flatMap { service in (1...count).map { Member(service: service, replica: $0) } }
     let members = replicas + (gateway ? [Self.gateway] : [])
     ports = try Dictionary(uniqueKeysWithValues: members.map { ($0, try freePort()) })
@@ -104,6 +108,7 @@ final class Fleet: Sendable {
     if !upstreams.isEmpty { lines.append("upstreams: {\(upstreams.joined(separator: ", "))}") }
     if name == "gateway" { return lines.joined(separator: "\n") + "\n" }
     lines += ["database: \"\(database(of: name))\"", "replica: \(member)", "database_connections: 12"]
+    guard hasAudit else { return lines.joined(separator: "\n") + "\n" }
     lines += [
       "audit:", "  key: ../pki/\(name)-audit-key.pem", "  trusted_keys: ../pki/audit-keys.txt",
       "  checkpoint_file: ../audit/\(member).checkpoints",
