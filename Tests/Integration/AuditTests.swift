@@ -129,6 +129,10 @@ import Testing
       return metrics.contains("\nmainstay_audit_witness_refuses 1\n")
     }
     #expect(isTold, "\(system.endOfLogs())")
+    let status = try await system.mainstay(["status", "--format", "csv"])
+    #expect(status.code == 1 && status.errors.contains("what customer has stored"), "\(status.errors)")
+    let alarmed = status.output.split(separator: "\n").filter { $0.contains(",ALARM,SERVING,") }
+    #expect(alarmed.count == 1 && alarmed.first?.hasPrefix("mainstay-customer,") == true, "\(status.output)")
     for (service, line) in [
       ("customer", "the witness refuses the audit log's checkpoint"),
       ("agent", "another service's audit log contradicts what it has signed before"),

@@ -1,6 +1,7 @@
 import API
 import RPCCore
 import RPCTransport
+import ServiceRuntime
 
 /// Asks services how they are (grpc.health.v1), with the administrator's certificate.
 struct HealthProbe: Sendable {
@@ -20,12 +21,23 @@ struct HealthProbe: Sendable {
   }
 
   /// "SERVING", or why not. On a connection of its own, so that nothing is remembered of earlier failures.
-  func health(of address: ServerAddress) async -> String {
+  func health(of address: ServerAddress) async -> String { await status(of: address, "") }
+
+  /// "ok", or "ALARM" if the process knows that what it has stored is not as it should be; empty where nobody says.
+  func integrity(of address: ServerAddress) async -> String {
+    switch await status(of: address, HealthRegistry.integrity) {
+    case "SERVING": "ok"
+    case "NOT_SERVING": "ALARM"
+    default: ""
+    }
+  }
+
+  private func status(of address: ServerAddress, _ service: String) async -> String {
     let channel = ClientChannel(
       host: address.callable.host, port: address.callable.port, tls: context, loop: loop)
     let options = CallOptions(timeout: HealthProbe.patience, clock: loop.clock)
     do {
-      let reply = try await HealthClient(channel: channel).check(HealthCheckRequest(), options: options)
+      let reply = try await HealthClient(channel: channel).check(HealthCheckRequest(service: service), options: options)
       return reply.status.name
     } catch {
       return RPCError(converting: error).code.description

@@ -6,6 +6,9 @@ struct HealthEndpoint: HealthHandler {
   let registry: HealthRegistry
 
   func check(_ request: HealthCheckRequest, _ context: ServerContext) async throws -> HealthCheckResponse {
+    if request.service == HealthRegistry.integrity, let isSound = registry.isSound {
+      return HealthCheckResponse(status: isSound() ? .serving : .notServing)
+    }
     guard registry.services.contains(request.service) else {
       throw RPCError(.notFound, "no service \(request.service) here")
     }

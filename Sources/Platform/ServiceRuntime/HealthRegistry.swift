@@ -24,9 +24,17 @@ public final class HealthRegistry: Sendable {
   /// The names that it answers for; "" is the process.
   let services: Set<String>
 
-  /// Answers for these services and for "", the process.
-  public init(services: [String]) {
+  /// Asked by this name, a process that serves says whether what it has stored is as it should be. Stands in no list and is not watched:
+  /// whoever chooses among replicas must not take it for one of their states.
+  public static let integrity = "mainstay.integrity"
+
+  /// Nil for a process that stores nothing.
+  let isSound: (@Sendable () -> Bool)?
+
+  /// Answers for these services and for "", the process; and by `isSound` for `integrity`.
+  public init(services: [String], isSound: (@Sendable () -> Bool)? = nil) {
     self.services = Set(services + [""])
+    self.isSound = isSound
   }
 
   /// Whether calls are taken now. Once it stops it serves no more.

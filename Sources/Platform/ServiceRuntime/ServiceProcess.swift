@@ -24,6 +24,8 @@ public struct ServiceApplication: Sendable {
   public var ready: @Sendable () async throws -> Void = {}
   /// Figures of its own in Prometheus' text form, for the operators' /metrics.
   public var metrics: @Sendable () -> String = { "" }
+  /// Whether nothing is known that should not be so in what it has stored; nil for a program that stores nothing.
+  public var isSound: (@Sendable () -> Bool)?
   /// Called last, when nothing runs any more.
   public var close: @Sendable () -> Void
 
@@ -204,7 +206,7 @@ public enum ServiceProcess {
       return (try make(health), health)
     case .methods(let methods):
       let services = Set(methods.map(\.method.service)).sorted()
-      let health = HealthRegistry(services: services)
+      let health = HealthRegistry(services: services, isSound: application.isSound)
       let router = try InfrastructureServices.router(
         methods, health: health, access: environment.access, group: environment.group)
       return (GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger), health)

@@ -65,6 +65,7 @@ extension ServiceEnvironment {
       let onFailure = onWitnessFailure
       beside.loops.append { try await witnessing.run(sleep: sleep, onError: onFailure) }
     }
+    beside.isSound = { witnessing?.standing.isRefused != true }
     beside.gauges = {
       try await Gauge.audit(log, exported: exported?.exportedLeaves, witness: witnessing?.standing)
         + Gauge.refused(try await witness.refused())

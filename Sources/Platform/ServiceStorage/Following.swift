@@ -15,6 +15,9 @@ public struct Beside: Sendable {
   /// Its figures for /metrics.
   public var gauges: @Sendable () async throws -> [Gauge] = { [] }
 
+  /// Whether nothing is known that should not be so.
+  public var isSound: @Sendable () -> Bool = { true }
+
   /// Nothing.
   public init() {}
 }

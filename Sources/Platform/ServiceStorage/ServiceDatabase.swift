@@ -129,6 +129,7 @@ extension ServiceProcess {
       let beside = try beside(environment, service)
       application.background += auditing.loops + beside.loops
       application.ready = beside.ready
+      application.addCheck(auditing.isSound)
       application.gauges = {
         Gauge.events(try await service.foundation.eventFigures()) + (try await auditing.gauges())
           + Gauge.posts(inbox.figures, unapplied: try await inbox.unappliedPosts()) + (try await beside.gauges())
@@ -160,6 +161,7 @@ extension ServiceEnvironment {
       background: background + [auditor.loop]
     ) { database.close() }
     application.metrics = auditor.metrics
+    application.isSound = auditor.isSound
     return application
   }
 }
@@ -175,5 +177,13 @@ extension ServiceEnvironment {
   public var onLoopError: @Sendable (any Error) -> Void {
     let logger = logger
     return { logger.error("a background loop failed and goes on", metadata: ["cause": "\($0)"]) }
+  }
+}
+
+extension ServiceApplication {
+  /// Is sound only if this is too.
+  public mutating func addCheck(_ check: @escaping @Sendable () -> Bool) {
+    let others = isSound
+    isSound = { others?() != false && check() }
   }
 }

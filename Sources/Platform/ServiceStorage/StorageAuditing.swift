@@ -7,7 +7,9 @@ extension ServiceEnvironment {
   /// finds goes to the log as an error.
   public func auditor(
     of database: any Database, _ aggregates: [AggregateRows]
-  ) -> (loop: @Sendable () async throws -> Void, metrics: @Sendable () -> String) {
+  ) -> (
+    loop: @Sendable () async throws -> Void, metrics: @Sendable () -> String, isSound: @Sendable () -> Bool
+  ) {
     let auditor = StorageAuditor(database, Invariant.ofServices(aggregates), clock: clock)
     let (logger, sleep, onError) = (logger, sleep, onLoopError)
     let loop: @Sendable () async throws -> Void = {
@@ -21,7 +23,7 @@ extension ServiceEnvironment {
             metadata: ["check": "\(finding.check)", "place": "\(finding.place)", "problem": "\(finding.problem)"])
         }, onError: onError)
     }
-    return (loop, { auditor.figures.prometheusText })
+    return (loop, { auditor.figures.prometheusText }, { auditor.figures.violations == 0 })
   }
 }
 

@@ -33,6 +33,7 @@ await ServiceProcess.run("reporting", keys: keys) { environment in
   var application = environment.application(
     service.methodBindings + auditing.methods, background: background + auditing.loops, on: database)
   application.gauges = { try await auditing.gauges() + Gauge.followers(service.followers, at: environment.clock.now()) }
+  application.addCheck(auditing.isSound)
   application.ready = { try await service.ready(within: ServiceEnvironment.catchUpPatience, sleep: sleep) }
   return application
 }
