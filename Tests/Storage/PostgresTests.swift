@@ -30,6 +30,26 @@ import Testing
     try await database.query(Statement("SELECT id FROM note ORDER BY id"), access: .scan).map { try $0.text(0) }
   }
 
+  // MARK: How statements are run
+
+  @Test func aStatementByKeyGoesByIndexHoweverSmallItsTableIs() async throws {
+    let database = try await open(try await PostgresServer.shared.location())
+    try await database.commit(Batch([insertNote("a"), insertNote("b")]), lane: .interactive)
+    // The server would read the one page as a whole, and keep to that plan while the table grows. It counts such reads.
+    let counted = Statement(
+      """
+      INSERT INTO note (id, body, version) SELECT 'scans', CAST(seq_scan AS text), 1 FROM pg_stat_xact_user_tables
+      WHERE relid = CAST('note' AS regclass)
+      """)
+    try await database.commit(
+      Batch([Statement("UPDATE note SET version = 2 WHERE id = ?", [.text("a")]), counted]), lane: .interactive)
+    let scans = try await database.row(Statement("SELECT body FROM note WHERE id = 'scans'"))
+    #expect(try scans?.text(0) == "0")
+    let setting = Statement("SELECT setting FROM pg_settings WHERE name = 'enable_seqscan'")
+    #expect(try await database.query(setting, access: .point).first?.text(0) == "off")
+    #expect(try await database.query(setting, access: .scan).first?.text(0) == "on")
+  }
+
   // MARK: Which servers are taken
 
   @Test(arguments: ["fsync", "full_page_writes", "synchronous_commit"])

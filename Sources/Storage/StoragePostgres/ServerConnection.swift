@@ -191,6 +191,9 @@ final class ServerConnection {
     case .upkeep: settings.append("lock_timeout=\(limits.migrationLockMilliseconds)")
     case .write: break
     }
+    // What goes by key must go by index. The server keeps its plan for a statement until it has new statistics: one that was made while
+    // the table was small would read all of it for as long. And compiling a statement pays only where much is read.
+    if role == .point || role == .write { settings += ["enable_seqscan=off", "jit=off"] }
     return settings.map { "-c \($0)" }.joined(separator: " ")
   }
 
