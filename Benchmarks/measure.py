@@ -131,7 +131,9 @@ def counting_syncs(log):
 
 
 def counted_syncs(log):
-    """What it has counted."""
+    """What it has counted; 0 if it could not."""
+    if not pathlib.Path(log).exists():
+        return 0
     return sum(int(count) for count in re.findall(
         r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s.*f(?:data)?sync$", pathlib.Path(log).read_text(), re.M))
 

@@ -5,7 +5,7 @@ on the same server. Reads (GetCustomer) for comparison, and the bytes that a wri
 
     CreateParty, SQLite        the service on core 0, callers on core 1
     CreateParty, PostgreSQL    the database server on core 0, the service and its callers on core 1
-    pgbench, pipelined         the same two lookups and the same transaction, sent as the service sends it
+    pgbench, pipelined         the same lookup and the same transaction, sent as the service sends it
     pgbench, one by one        the same, each statement waiting for the answer to the one before, as most programs do
     pgbench, one row           a transaction of one INSERT
 
@@ -146,11 +146,8 @@ class Bench:
     def scripts(self, like):
         """The three scripts, with values as large as those that the service wrote into the database `like`."""
         number = "\\set n :n + 1\n\\set id :base + :n * 64 + :client_id\n\\set any random(1, 9000000000000000000)\n"
-        lookups = ("SELECT request_hash, reply FROM customer.idempotency WHERE caller = 'unknown' AND method = '/{create}' "
-                   "AND request_id = md5(:any::text);\n"
-                   "SELECT p.party_id, m.customer_id, p.version, p.payload, p.name_row, p.create_time, p.update_time FROM customer.party p "
-                   "JOIN customer.membership m ON m.party_id = p.party_id WHERE p.source = 'bench' AND p.source_key = md5(:any::text);\n"
-                   ).format(create=CREATE)
+        lookup = ("SELECT p.party_id, m.customer_id, p.version, p.payload, p.name_row, p.create_time, p.update_time FROM customer.party p "
+                  "JOIN customer.membership m ON m.party_id = p.party_id WHERE p.source = 'bench' AND p.source_key = md5(:any::text);\n")
         rows = "".join(self._insertion(like, table, own) for table, own in {
             "idempotency": {"request_id": "md5(:any::text)", "create_time": ":id"},
             "customer": {"customer_id": "'cus_0000000' || :id::text"},
@@ -162,8 +159,8 @@ class Bench:
                               "aggregate_version": "1", "method": f"'/{CREATE}'", "calling_service": "''", "body": "NULL"},
         }.items())
         one = self._insertion(like, "customer", {"customer_id": "'cus_0000000' || :id::text"})
-        texts = {"pgbench, pipelined": f"{number}{lookups}\\startpipeline\nBEGIN;\n{rows}END;\n\\endpipeline\n",
-                 "pgbench, one by one": f"{number}{lookups}BEGIN;\n{rows}END;\n", "pgbench, one row": number + one}
+        texts = {"pgbench, pipelined": f"{number}{lookup}\\startpipeline\nBEGIN;\n{rows}END;\n\\endpipeline\n",
+                 "pgbench, one by one": f"{number}{lookup}BEGIN;\n{rows}END;\n", "pgbench, one row": number + one}
         found = {}
         for title, text in texts.items():
             found[title] = pathlib.Path(self.folder, title.replace(" ", "-").replace(",", "") + ".sql")
