@@ -81,7 +81,7 @@ struct ForwardedContractTests {
     let path = "mainstay.platform.v1.EventService/Subscribe"
     for (arguments, expected) in [
       ([], "405"), (["--request", "PUT"], "405"), (["--data", "{}"], "415"),
-      (["--data", "", "--header", "content-type: application/grpc-web"], "415"),
+      (["--data", "", "--header", "content-type: application/grpc-webs"], "415"),
       (["--data", "", "--header", "content-type: application/grpc"], "200"),
     ] {
       let result = try await Program.run(

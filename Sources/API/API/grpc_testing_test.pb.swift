@@ -587,25 +587,25 @@ public enum TestingTestServiceMethods {
   /// An empty request, an empty reply.
   public static let emptyCall = MethodDescriptor(
     service: "grpc.testing.TestService", name: "EmptyCall", kind: .unary,
-    idempotency: .unknown, permission: nil,
+    idempotency: .noSideEffects, permission: nil,
     requestType: "grpc.testing.Empty", responseType: "grpc.testing.Empty")
 
   /// One request, one reply of the size asked for.
   public static let unaryCall = MethodDescriptor(
     service: "grpc.testing.TestService", name: "UnaryCall", kind: .unary,
-    idempotency: .unknown, permission: nil,
+    idempotency: .noSideEffects, permission: nil,
     requestType: "grpc.testing.SimpleRequest", responseType: "grpc.testing.SimpleResponse")
 
   /// The same, cacheable.
   public static let cacheableUnaryCall = MethodDescriptor(
     service: "grpc.testing.TestService", name: "CacheableUnaryCall", kind: .unary,
-    idempotency: .unknown, permission: nil,
+    idempotency: .noSideEffects, permission: nil,
     requestType: "grpc.testing.SimpleRequest", responseType: "grpc.testing.SimpleResponse")
 
   /// One request, a stream of replies.
   public static let streamingOutputCall = MethodDescriptor(
     service: "grpc.testing.TestService", name: "StreamingOutputCall", kind: .serverStreaming,
-    idempotency: .unknown, permission: nil,
+    idempotency: .noSideEffects, permission: nil,
     requestType: "grpc.testing.StreamingOutputCallRequest", responseType: "grpc.testing.StreamingOutputCallResponse")
 
   /// A stream of requests, one reply.

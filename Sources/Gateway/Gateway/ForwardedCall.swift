@@ -4,39 +4,52 @@ import RPCTransport
 import ServiceRuntime
 
 /// One call on its way through the gateway: two streams joined, bytes in and bytes out. Credit is given to one side as the
-/// other takes what came, so a slow reader slows the sender and the gateway holds little. Confined to one loop.
+/// other takes what came, so a slow reader slows the sender and the gateway holds little. Until an answer has begun, and while little of
+/// the request has come, an attempt that fails may be followed by another one. Confined to one loop.
 ///
 /// Unchecked Sendable: it waits for a connection in a task of the same loop.
 final class ForwardedCall: @unchecked Sendable {
   /// Connections that a call tries which close before it has begun.
   private static let maximumConnectionsTried = 5
-  /// HTTP/2's error code CANCEL.
-  private static let cancelCode: UInt32 = 8
+  /// HTTP/2's error code REFUSED_STREAM.
+  private static let refusedCode: UInt32 = 7
   /// A call that was held up for less is passed on with the time that its client gave it.
   private static let unnoticedNanoseconds: UInt64 = 1_000_000
 
-  private let client: HTTP2Stream
+  /// Where a call goes, and what is sent there.
+  private struct Route {
+    let upstream: Routes.Upstream
+    let method: MethodDescriptor
+    let pool: ConnectionPool
+    let retries: RetryBudget
+    let headers: HeaderBlock
+  }
+
+  private let client: any CallerSide
   private let peer: Peer
   private let loop: EventLoop
   private let gateway: GatewayAcceptor
   private let upstreams: UpstreamConnections
-  private let posts: WebhookPosts
   /// Who answers instead of a service: the gateway itself.
   private var own: (any HTTP2StreamHandler)?
-  private var server: HTTP2Stream?
+  private var route: Route?
+  private var attempt: ForwardedAttempt?
+  /// Attempts that a service may have begun, and connections that took none.
+  private var attempts = 1
+  private var connectionsTried = 0
+  private var wasRefused = false
+  /// The end of the call's time, and of the time before the next attempt.
   private var deadlineTimer: CallTimer?
+  private var retryTimer: CallTimer?
   private var timeout: (nanoseconds: UInt64, deadline: Deadline)?
-  /// For figures: what is called, since when (0 when it is counted already), and what the service said in its first headers.
-  private var method: MethodDescriptor?
+  /// For figures: since when the call runs (0 when it is counted already), and what the service said in its first headers.
   private var began: UInt64 = 0
-  /// The attempt at the service that runs: whose figures it goes into, and since when.
-  private var attempt: (figures: CallMetrics, began: UInt64)?
   private var status = StatusCode.unknown
   private var sentBytes = 0
   private var receivedBytes = 0
-  /// What the client sent before there was a connection; bounded by its stream's window, since no credit is given for it.
-  private var early: [[UInt8]] = []
-  private var hasClientEnded = false
+  /// What the client has sent, for the next attempt. While there is no stream it is bounded by the client's window, since no credit
+  /// is given for it.
+  private var held = HeldRequest()
   private var hasForwardedHeaders = false
   private var isOver = false
   /// Bytes that came and that the other side has not taken.
@@ -44,20 +57,19 @@ final class ForwardedCall: @unchecked Sendable {
   private var serverCredit = 0
 
   init(
-    _ client: HTTP2Stream, peer: Peer, loop: EventLoop, gateway: GatewayAcceptor, upstreams: UpstreamConnections,
-    posts: WebhookPosts
+    _ client: any CallerSide, peer: Peer, loop: EventLoop, gateway: GatewayAcceptor, upstreams: UpstreamConnections
   ) {
     self.client = client
     self.peer = peer
     self.loop = loop
     self.gateway = gateway
     self.upstreams = upstreams
-    self.posts = posts
   }
 
   private func begin(_ headers: HeaderBlock, endStream: Bool) {
-    if WebhookPost.takes(client, headers, posts, loop: loop) || HTTPRefusal.takes(client, headers) {
+    if !headers.isGRPC || headers.first(":method") != "POST" {
       isOver = true
+      if let stream = client as? HTTP2Stream { gateway.translate(stream, headers, peer: peer, loop: loop, endStream) }
       return
     }
     let caller = peer.certificate.map { Caller(certificate: $0) }
@@ -69,47 +81,106 @@ final class ForwardedCall: @unchecked Sendable {
       loop.metrics.began(nil)
       end(error)
     case .answerHere:
+      guard let stream = client as? HTTP2Stream else {
+        loop.metrics.began(nil)
+        return end(RPCError(.unimplemented, "the gateway answers this in gRPC only"))
+      }
       began = 0
-      own = gateway.own.accept(client, peer: peer, loop: loop)
+      own = gateway.own.accept(stream, peer: peer, loop: loop)
       own?.received(headers: headers, endStream: endStream)
     case .forward(let upstream, let method):
-      self.method = method
       loop.metrics.began(method)
-      startDeadline(headers)
-      forward(headers.addingCaller(caller), to: upstream)
-    }
-  }
-
-  private func forward(_ headers: HeaderBlock, to upstream: Routes.Upstream) {
-    guard let pool = upstreams.pool(to: upstream) else {
-      return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
-    }
-    if let connection = pool.current, open(headers, on: connection, of: pool) { return }
-    loop.spawn { [self] in
-      do throws(RPCError) {
-        // A connection may close before the call gets to it: nothing was sent then, so it may take the next one.
-        for _ in 0..<ForwardedCall.maximumConnectionsTried where !isOver {
-          if open(headers, on: try await pool.connect(waitForReady: false), of: pool) { return }
-        }
-        end(RPCError(.unavailable, "the \(upstream.name) service takes no more calls on its connections; try again"))
-      } catch {
-        // Where the services are is no business of the client; the log of the gateway may say it.
-        end(RPCError(.unavailable, "the \(upstream.name) service cannot be reached; try again", cause: error))
+      guard let connections = upstreams.connections(to: upstream) else {
+        return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
       }
+      route = Route(
+        upstream: upstream, method: method, pool: connections.pool, retries: connections.retries,
+        headers: headers.addingCaller(caller))
+      startDeadline(headers)
+      makeAttempt()
     }
   }
 
-  private func open(_ headers: HeaderBlock, on connection: HTTP2Connection, of pool: ConnectionPool) -> Bool {
-    guard let server = connection.open(headers.withTimeout(remaining), handler: ServerSide(self)) else { return false }
-    self.server = server
-    pool.attempts.began(method)
-    attempt = (pool.attempts, loop.clock.monotonicNanoseconds())
-    for chunk in early { server.write(chunk) }
-    early = []
-    if hasClientEnded { server.finish() }
+  // MARK: attempts
+
+  private func makeAttempt() {
+    guard !isOver, let route else { return }
+    if let connection = route.pool.current, open(route, on: connection) { return }
+    loop.spawn { [self] in await connect() }
+  }
+
+  /// Makes the attempt on a connection that has to be waited for.
+  private func connect() async {
+    guard let route else { return }
+    do throws(RPCError) {
+      // A connection may close before the call gets to it: nothing was sent then, so it may take the next one.
+      for _ in 0..<ForwardedCall.maximumConnectionsTried where !isOver {
+        if open(route, on: try await route.pool.connect(waitForReady: false)) { return }
+      }
+      end(
+        RPCError(.unavailable, "the \(route.upstream.name) service takes no more calls on its connections; try again"))
+    } catch {
+      if retry(after: .lost) { return }
+      // Where the services are is no business of the client; the log of the gateway may say it.
+      end(RPCError(.unavailable, "the \(route.upstream.name) service cannot be reached; try again", cause: error))
+    }
+  }
+
+  private func open(_ route: Route, on connection: HTTP2Connection) -> Bool {
+    guard !isOver else { return true }
+    let attempt = ForwardedAttempt(self, route.method, figures: route.pool.attempts, loop: loop)
+    let headers = route.headers.withTimeout(remaining).afterAttempts(attempts - 1)
+    guard attempt.open(headers, on: connection), let stream = attempt.stream else { return false }
+    self.attempt = attempt
+    held.forEach { stream.write($0) }
+    if held.hasEnded { stream.finish() }
+    forgetLong(stream)
     giveClientCredit()
     return true
   }
+
+  /// Makes another attempt at a call that may be sent twice, if the budget allows it and the time does. False if not.
+  private func retry(after failure: RetryBudget.Failure) -> Bool {
+    guard !isOver, !hasForwardedHeaders, held.isWhole, let route, route.method.idempotency != .unknown,
+      let delay = route.retries.next(after: failure, attempts: attempts, loop.random),
+      delay < timeout?.deadline.remainingNanoseconds(at: loop.clock.monotonicNanoseconds()) ?? .max
+    else { return false }
+    let code: StatusCode = if case .status(let code, _) = failure { code } else { .unavailable }
+    endAttempt(code)
+    attempts += 1
+    retryTimer = CallTimer(loop, afterNanoseconds: delay) { [weak self] in
+      self?.retryTimer = nil
+      self?.makeAttempt()
+    }
+    return true
+  }
+
+  /// Makes another attempt at a call that no service has begun. One that a service has refused goes once to another, so that a
+  /// service which refuses for want of room is not pressed.
+  private func repeatUnbegun(hasLeft: Bool) -> Bool {
+    guard !isOver, !hasForwardedHeaders, held.isWhole, !(hasLeft && wasRefused),
+      connectionsTried < ForwardedCall.maximumConnectionsTried
+    else { return false }
+    connectionsTried += 1
+    if hasLeft { wasRefused = true }
+    endAttempt(.unavailable)
+    makeAttempt()
+    return true
+  }
+
+  private func endAttempt(_ code: StatusCode) {
+    attempt?.ended(code, sentBytes: receivedBytes, receivedBytes: sentBytes)
+    attempt?.letGo()
+    attempt = nil
+    serverCredit = 0
+  }
+
+  /// A long request is not kept once some of it has gone.
+  private func forgetLong(_ stream: HTTP2Stream) {
+    if held.bytes > HeldRequest.streamedBytes, stream.queuedBytes < held.bytes { held.forget() }
+  }
+
+  // MARK: time
 
   private func startDeadline(_ headers: HeaderBlock) {
     guard let timeout = headers.first("grpc-timeout").flatMap(GRPCTimeout.nanoseconds) else { return }
@@ -127,10 +198,13 @@ final class ForwardedCall: @unchecked Sendable {
     return left + ForwardedCall.unnoticedNanoseconds < timeout.nanoseconds ? left : nil
   }
 
+  // MARK: the end
+
   /// Ends the call with a status of the gateway's own.
   private func end(_ error: RPCError) {
     guard !isOver else { return }
     complete(error.code)
+    isOver = true
     if hasForwardedHeaders {
       client.finish(trailers: error.trailers)
     } else {
@@ -142,42 +216,46 @@ final class ForwardedCall: @unchecked Sendable {
   /// The client needs nothing more: lets go of the server's side.
   private func close() {
     isOver = true
+    stopTimers()
+    held.forget()
+    attempt?.letGo()
+    attempt = nil
+  }
+
+  private func stopTimers() {
     deadlineTimer?.cancel()
     deadlineTimer = nil
-    early = []
-    let server = server
-    self.server = nil
-    server?.reset(ForwardedCall.cancelCode)
+    retryTimer?.cancel()
+    retryTimer = nil
   }
 
   private func complete(_ code: StatusCode) {
     guard began > 0 else { return }
-    let now = loop.clock.monotonicNanoseconds()
     loop.metrics.ended(
-      method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
+      route?.method, code, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
+      receivedBytes: receivedBytes)
     began = 0
+    if code == .ok { route?.retries.succeeded() }
     // What came from the client went to the service.
-    attempt?.figures.ended(
-      method, code, nanoseconds: now &- (attempt?.began ?? now), sentBytes: receivedBytes, receivedBytes: sentBytes)
-    attempt = nil
+    attempt?.ended(code, sentBytes: receivedBytes, receivedBytes: sentBytes)
   }
 
   private func giveClientCredit() {
-    guard clientCredit > 0, let server, !server.isCongested else { return }
+    guard clientCredit > 0, let stream = attempt?.stream, !stream.isCongested else { return }
     client.consume(clientCredit)
     clientCredit = 0
   }
 
   private func giveServerCredit() {
     guard serverCredit > 0, !client.isCongested else { return }
-    server?.consume(serverCredit)
+    attempt?.stream?.consume(serverCredit)
     serverCredit = 0
   }
 }
 
 extension ForwardedCall: HTTP2StreamHandler {
   func received(headers: HeaderBlock, endStream: Bool) {
-    if endStream { hasClientEnded = true }
+    if endStream { held.hasEnded = true }
     begin(headers, endStream: endStream)
   }
 
@@ -186,18 +264,18 @@ extension ForwardedCall: HTTP2StreamHandler {
     guard !isOver else { return client.consume(data.count) }
     clientCredit += data.count
     receivedBytes += data.count
-    if let server {
-      server.write(Array(data))
-      giveClientCredit()
-    } else {
-      early.append(Array(data))
-    }
+    let chunk = Array(data)
+    held.add(chunk)
+    guard let stream = attempt?.stream else { return }
+    stream.write(chunk)
+    forgetLong(stream)
+    giveClientCredit()
   }
 
   func receivedEnd(trailers: HeaderBlock?) {
     if let own { return own.receivedEnd(trailers: trailers) }
-    hasClientEnded = true
-    server?.finish()
+    held.hasEnded = true
+    attempt?.stream?.finish()
   }
 
   func becameWritable() {
@@ -214,28 +292,21 @@ extension ForwardedCall: HTTP2StreamHandler {
   }
 }
 
-/// The server's stream of a forwarded call.
-private final class ServerSide: HTTP2StreamHandler {
-  private let call: ForwardedCall
-
-  init(_ call: ForwardedCall) { self.call = call }
-
-  func received(headers: HeaderBlock, endStream: Bool) { call.serverSent(headers: headers, endStream: endStream) }
-  func received(data: UnsafeRawBufferPointer) { call.serverSent(data: data) }
-  func receivedEnd(trailers: HeaderBlock?) { call.serverEnded(trailers: trailers) }
-  func becameWritable() { call.serverBecameWritable() }
-  func closed(errorCode: UInt32) { call.serverClosed(errorCode: errorCode) }
-}
-
+/// What the attempt that runs has to say.
 extension ForwardedCall {
-  fileprivate func serverSent(headers: HeaderBlock, endStream: Bool) {
+  func serverSent(headers: HeaderBlock, endStream: Bool) {
     guard !isOver else { return }
+    if endStream {
+      status = headers.statusCode
+      let pushback = headers.first("grpc-retry-pushback-ms")
+      if status != .ok, retry(after: .status(status, pushback: pushback)) { return }
+    }
     hasForwardedHeaders = true
-    if endStream { status = headers.statusCode }
+    held.forget()
     client.respond(headers, endStream: endStream)
   }
 
-  fileprivate func serverSent(data: UnsafeRawBufferPointer) {
+  func serverSent(data: UnsafeRawBufferPointer) {
     guard !isOver else { return }
     serverCredit += data.count
     sentBytes += data.count
@@ -243,53 +314,26 @@ extension ForwardedCall {
     giveServerCredit()
   }
 
-  fileprivate func serverEnded(trailers: HeaderBlock?) {
+  func serverEnded(trailers: HeaderBlock?) {
     guard !isOver else { return }
     complete(trailers?.statusCode ?? status)
-    if !client.isFinished { client.finish(trailers: trailers) }
     isOver = true
-    deadlineTimer?.cancel()
-    deadlineTimer = nil
+    stopTimers()
+    if !client.isFinished { client.finish(trailers: trailers) }
     // What the client still sends has nowhere to go.
-    if hasClientEnded { server = nil } else { close() }
+    if held.hasEnded { attempt = nil } else { close() }
   }
 
-  fileprivate func serverBecameWritable() { giveClientCredit() }
+  func serverBecameWritable() { giveClientCredit() }
 
-  fileprivate func serverClosed(errorCode: UInt32) {
-    server = nil
+  func serverClosed(_ stream: HTTP2Stream, errorCode: UInt32) {
     guard !isOver else { return }
+    let isUnbegun = stream.wasNotSent || errorCode == ForwardedCall.refusedCode
+    if isUnbegun, repeatUnbegun(hasLeft: !stream.wasNotSent) { return }
+    if stream.abortReason != nil, retry(after: .lost) { return }
     end(
-      errorCode == ForwardedCall.refusedCode
+      isUnbegun
         ? RPCError(.unavailable, "the service did not take the call; try again")
         : RPCError(.unavailable, "the connection to the service broke before the call ended"))
-  }
-
-  /// HTTP/2's error code REFUSED_STREAM.
-  private static let refusedCode: UInt32 = 7
-}
-
-extension HeaderBlock {
-  /// The headers with another time for the call; themselves if there is none.
-  fileprivate func withTimeout(_ nanoseconds: UInt64?) -> HeaderBlock {
-    guard let nanoseconds else { return self }
-    var headers = without(prefix: "grpc-timeout")
-    headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: nanoseconds))
-    return headers
-  }
-
-  /// What grpc-status says.
-  fileprivate var statusCode: StatusCode {
-    first("grpc-status").flatMap { Int($0) }.flatMap(StatusCode.init) ?? .unknown
-  }
-
-  /// The headers for the service: who calls, by the gateway's word and nobody else's.
-  fileprivate func addingCaller(_ caller: Caller?) -> HeaderBlock {
-    var headers = without(prefix: "mainstay-caller")
-    if let caller {
-      headers.append(CallerMetadata.name, caller.name)
-      for role in caller.roles { headers.append(CallerMetadata.role, role) }
-    }
-    return headers
   }
 }

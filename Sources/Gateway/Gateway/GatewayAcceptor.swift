@@ -8,23 +8,42 @@ final class GatewayAcceptor: StreamAcceptor {
   let routes: Routes
   /// The gateway's own health and reflection.
   let own: GRPCAcceptor
+  /// Calls that are not gRPC's.
+  private let web: WebCalls
   private let shares: [(loop: EventLoop, upstreams: UpstreamConnections, posts: WebhookPosts)]
 
   init(
     routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: any TLSContextSource,
-    connections: ConnectionPool.Configuration
+    connections: ConnectionPool.Configuration, retrying policy: RetryPolicy,
+    web: WebCalls
   ) {
     self.routes = routes
+    self.web = web
     self.own = own
     shares = group.loops.map { loop in
-      let upstreams = UpstreamConnections(routes.upstreams, loop: loop, context: context, connections)
+      let upstreams = UpstreamConnections(routes.upstreams, loop: loop, context: context, connections, policy)
       return (loop, upstreams, WebhookPosts(routes.upstreams, upstreams, loop: loop))
     }
   }
 
   func accept(_ stream: HTTP2Stream, peer: Peer, loop: EventLoop) -> (any HTTP2StreamHandler)? {
     guard let share = shares.first(where: { $0.loop === loop }) else { return nil }
-    return ForwardedCall(stream, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams, posts: share.posts)
+    return ForwardedCall(stream, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams)
+  }
+
+  /// Takes over a stream whose headers are not gRPC's: a call in another protocol, or a request that is refused.
+  func translate(_ stream: HTTP2Stream, _ headers: HeaderBlock, peer: Peer, loop: EventLoop, _ endStream: Bool) {
+    guard let share = shares.first(where: { $0.loop === loop }) else { return stream.reset(WebCalls.cancelCode) }
+    if WebhookPost.takes(stream, headers, share.posts, loop: loop) { return }
+    let handler = web.take(stream, headers, routes: routes, peer: peer) {
+      ForwardedCall($0, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams)
+    }
+    if let handler {
+      stream.handler = handler
+      handler.received(headers: headers, endStream: endStream)
+    } else {
+      _ = HTTPRefusal.takes(stream, headers)
+    }
   }
 }
 
@@ -32,18 +51,30 @@ final class GatewayAcceptor: StreamAcceptor {
 ///
 /// Unchecked Sendable: used on its loop only.
 final class UpstreamConnections: @unchecked Sendable {
-  private let pools: [String: ConnectionPool]
+  /// How long calls wait for a service that was lost: longer than one takes to restart.
+  private static let patience = Duration.seconds(2)
+
+  /// Those to one service, and what may be made again on them.
+  struct Connections {
+    let pool: ConnectionPool
+    let retries: RetryBudget
+  }
+
+  private let all: [String: Connections]
 
   init(
     _ upstreams: [String: Routes.Upstream], loop: EventLoop, context: any TLSContextSource,
-    _ connections: ConnectionPool.Configuration
+    _ connections: ConnectionPool.Configuration, _ policy: RetryPolicy
   ) {
     var configuration = connections
     configuration.policy = .leastRequest
-    pools = upstreams.mapValues {
-      ConnectionPool($0.targets, loop: loop, context: context, configuration: configuration)
+    configuration.patience = UpstreamConnections.patience
+    all = upstreams.mapValues {
+      Connections(
+        pool: ConnectionPool($0.targets, loop: loop, context: context, configuration: configuration),
+        retries: RetryBudget(policy))
     }
   }
 
-  func pool(to upstream: Routes.Upstream) -> ConnectionPool? { pools[upstream.name] }
+  func connections(to upstream: Routes.Upstream) -> Connections? { all[upstream.name] }
 }

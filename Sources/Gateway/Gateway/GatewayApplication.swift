@@ -1,5 +1,7 @@
+import API
 import Core
 import Logging
+import Protobuf
 import RPCCore
 import RPCTransport
 import ServiceRuntime
@@ -10,6 +12,12 @@ public enum GatewayApplication {
   public static let keys = [
     ConfigurationKey(
       "upstreams.*", "HOST:PORT of each service, for example upstreams.customer; replicas with commas between"),
+    ConfigurationKey(
+      "retries.attempts", "attempts at a call that may be sent twice, the first included; 1 means no retries",
+      default: "4"),
+    ConfigurationKey(
+      "cors.origins", "origins whose pages may call, for example https://desk.example; several with commas between",
+      default: ""),
     ConfigurationKey("routes.*", "routes.PACKAGE.upstream and .access for packages beside mainstay.AREA.v1"),
   ]
 
@@ -17,13 +25,22 @@ public enum GatewayApplication {
   public static func start(_ environment: ServiceEnvironment) async throws -> ServiceApplication {
     let routes = try Routes(environment.configuration, access: environment.access)
     let context = try environment.upstreamCertificates()
+    let origins = environment.configuration.text("cors.origins").split(separator: ",")
+    let web = WebCalls(
+      cors: try CORS(origins.map { $0.filter { $0 != " " } }),
+      transcoder: JSONTranscoder(try APIDescriptors.pool.get()),
+      maximumBytes: environment.limits.calls.maximumMessageBytes)
+    let attempts = try environment.configuration.integer("retries.attempts", in: 1...10)
     return ServiceApplication(
       .streams { health in
+        var retries = RetryPolicy()
+        retries.maximumAttempts = attempts
         let router = try InfrastructureServices.router(
           [], listed: routes.services, health: health, access: environment.access, group: environment.group)
         let own = GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger)
         return GatewayAcceptor(
-          routes: routes, own: own, group: environment.group, context: context, connections: environment.upstreamPool)
+          routes: routes, own: own, group: environment.group, context: context, connections: environment.upstreamPool,
+          retrying: retries, web: web)
       })
   }
 }

@@ -31,6 +31,8 @@ struct Routes: Sendable {
     let descriptor: MethodDescriptor
     let permission: MethodPermission?
     let isInfrastructure: Bool
+    /// Whether it may be called by GET, whose request stands in logs and caches.
+    let allowsGet: Bool
     /// Whether the gateway has it too, and answers when `mainstay-service` names no service.
     let isOwn: Bool
     let package: Package?
@@ -62,10 +64,13 @@ struct Routes: Sendable {
       guard isOwn || package == "mainstay.platform.v1" || packages[package] != nil else { continue }
       for method in service.methods {
         methods["/\(service.fullName)/\(method.name)"] = Method(
-          // The gateway needs no more of it than its name: for figures.
-          descriptor: MethodDescriptor(service: service.fullName, name: method.name, kind: .unary),
+          descriptor: MethodDescriptor(
+            service: service.fullName, name: method.name, kind: method.kind,
+            idempotency: Idempotency(method.idempotency), requestType: method.inputType, responseType: method.outputType
+          ),
           permission: method.permission.map(MethodPermission.init), isInfrastructure: service.isInfrastructure,
-          isOwn: isOwn, package: packages[package])
+          allowsGet: method.idempotency == .noSideEffects && !pool.hasSensitiveFields(method.inputType), isOwn: isOwn,
+          package: packages[package])
       }
     }
     self.methods = methods
@@ -95,7 +100,12 @@ struct Routes: Sendable {
         .invalidArgument, "every service has this method; name one in metadata \(CallerMetadata.service): \(names)"))
   }
 
-  private func unimplemented(_ path: String) -> RPCError {
+  /// What is called, and whether GET may; nil if there is no such method.
+  func method(path: String) -> (descriptor: MethodDescriptor, allowsGet: Bool)? {
+    methods[path].map { ($0.descriptor, $0.allowsGet) }
+  }
+
+  func unimplemented(_ path: String) -> RPCError {
     let parts = path.split(separator: "/", maxSplits: 1)
     guard parts.count == 2, path.hasPrefix("/") else {
       return RPCError(.unimplemented, "the path must be /service/method")
@@ -142,5 +152,42 @@ extension MethodPermission {
     self.init(
       roles: permission.roles, dataClass: DataClass(rawValue: permission.dataClass) ?? .confidential,
       secondFactor: permission.secondFactor, twoPerson: permission.twoPerson)
+  }
+}
+
+extension Idempotency {
+  fileprivate init(_ level: ProtoMethod.Idempotency) {
+    switch level {
+    case .unknown: self = .unknown
+    case .noSideEffects: self = .noSideEffects
+    case .idempotent: self = .idempotent
+    }
+  }
+}
+
+extension ProtoMethod {
+  fileprivate var kind: CallKind {
+    switch (clientStreaming, serverStreaming) {
+    case (false, false): .unary
+    case (true, false): .clientStreaming
+    case (false, true): .serverStreaming
+    case (true, true): .bidirectional
+    }
+  }
+}
+
+extension DescriptorPool {
+  /// Whether a message, or one within it, has a field for data that must not stand in logs.
+  fileprivate func hasSensitiveFields(_ messageName: String) -> Bool {
+    var seen: Set<String> = []
+    var pending = [messageName]
+    while let name = pending.popLast() {
+      guard seen.insert(name).inserted, let message = message(named: name) else { continue }
+      for field in message.fields {
+        if field.dataClass >= DataClass.sensitive.rawValue { return true }
+        if !field.typeName.isEmpty { pending.append(field.typeName) }
+      }
+    }
+    return false
   }
 }

@@ -204,7 +204,7 @@ final class WebhookPosts: @unchecked Sendable {
 
   private func channel(to upstream: Routes.Upstream) -> ClientChannel? {
     if let channel = channels[upstream.name] { return channel }
-    guard let pool = upstreams.pool(to: upstream) else { return nil }
+    guard let pool = upstreams.connections(to: upstream)?.pool else { return nil }
     let channel = ClientChannel(pool, loop: loop)
     channels[upstream.name] = channel
     return channel

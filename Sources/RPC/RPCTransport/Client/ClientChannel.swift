@@ -15,10 +15,16 @@ public final class ClientChannel: Channel, @unchecked Sendable {
   private let source: any ConnectionSource
   private let loop: EventLoop
   private let limits: CallLimits
+  /// What may be made again; nil if nothing is.
+  let retries: RetryBudget?
 
-  /// A channel over a source that belongs to this loop.
-  public init(_ source: any ConnectionSource, loop: EventLoop, limits: CallLimits = .init()) {
+  /// A channel over a source that belongs to this loop; nothing is retried without a policy.
+  public init(
+    _ source: any ConnectionSource, loop: EventLoop, limits: CallLimits = .init(),
+    retrying policy: RetryPolicy? = RetryPolicy()
+  ) {
     self.source = source
+    retries = policy.map(RetryBudget.init)
     self.loop = loop
     self.limits = limits
     loop.directory.add(self)
@@ -63,7 +69,7 @@ public final class ClientChannel: Channel, @unchecked Sendable {
     return try await connect(options)
   }
 
-  /// Begins a call once more that no server has begun.
+  /// Begins a call once more, on whatever connection takes it.
   func makeAgain(_ stream: GRPCClientStream, _ options: CallOptions) {
     let bound = LoopBound((channel: self, stream: stream), on: loop)
     stream.repeating = loop.spawn {
@@ -72,7 +78,7 @@ public final class ClientChannel: Channel, @unchecked Sendable {
         let connection = try await channel.connection(options)
         try stream.beginAgain(on: connection, authority: channel.source.authority)
       } catch {
-        stream.giveUp(error)
+        stream.foundNoConnection(error)
       }
     }
   }

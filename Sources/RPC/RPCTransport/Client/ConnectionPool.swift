@@ -24,6 +24,9 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     public var maximumBackoff = Duration.seconds(5)
     /// How long TCP, TLS and the wait for the server's first bytes may take together.
     public var connectTimeout = Duration.seconds(5)
+    /// How long calls wait for a service after it was lost, even if they do not wait for ever: it may be about to restart. One that
+    /// has been away for longer fails them at once.
+    public var patience = Duration.zero
     /// How long a further connection to an address may be without a call before it is closed; one stays.
     public var extraIdleTime = Duration.seconds(60)
     /// Least time between two questions for the addresses of one name.
@@ -70,6 +73,8 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   private var extrasTimer: LoopTimer?
   /// Whether calls were made since the last `close`.
   private var isWanted = false
+  /// When a connection was last there; nil before the first.
+  private var lastReady: UInt64?
   private var extrasNotBefore: UInt64 = 0
   private var isAdvancing = false
   private var mustAdvanceAgain = false
@@ -116,6 +121,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       throw RPCError(.resourceExhausted, "too many calls wait for a connection to \(authority); try again later")
     }
     let waiter = ConnectionWaiter(waitsForReady: waitForReady, earlierFailures: failures)
+    if let lastReady { waiter.patientUntil = lastReady &+ configuration.patience.wholeNanoseconds }
     waiting.append(waiter)
     // Whatever is under way ends in an event, and that in `advance`.
     if !isConnecting || !ready.isEmpty { advance() }
@@ -180,12 +186,13 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       for subchannel in subchannels { subchannel.refresh() }
       resolve(now)
       dropExtras()
+      if !ready.isEmpty { lastReady = now }
       let connected = subchannels.filter { $0.http2 != nil }
       ready = connected.filter { !$0.isExtra } + connected.filter(\.isExtra)
       readyFirst = ready.count { !$0.isExtra }
       serve()
       connectMore(now)
-      if !mustAdvanceAgain { giveUp() }
+      if !mustAdvanceAgain { giveUp(now) }
     } while mustAdvanceAgain
     tell()
   }
@@ -217,7 +224,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   }
 
   /// Fails the calls that do not wait for ever when nothing is under way for them, or enough attempts have failed.
-  private func giveUp() {
+  private func giveUp(_ now: UInt64) {
     guard ready.isEmpty, !waiting.isEmpty else { return }
     let error = lastError ?? RPCError(.unavailable, "no server is configured to connect to")
     let isHopeless = !isConnecting
@@ -225,7 +232,9 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     let turns = max(1, subchannels.count)
     var kept: [ConnectionWaiter] = []
     for waiter in waiting {
-      if !waiter.waitsForReady, isHopeless || failures - waiter.earlierFailures >= turns {
+      if !waiter.waitsForReady, now >= waiter.patientUntil,
+        isHopeless || failures - waiter.earlierFailures >= turns
+      {
         waiter.resume(.failure(error))
       } else {
         kept.append(waiter)

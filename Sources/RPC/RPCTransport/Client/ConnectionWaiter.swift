@@ -3,6 +3,8 @@ import RPCCore
 /// A call that waits for a connection; the first result counts. Confined to one loop, so the result is kept here and not
 /// sent through the continuation.
 final class ConnectionWaiter {
+  /// Until when it waits in any case.
+  var patientUntil: UInt64 = 0
   let waitsForReady: Bool
   /// Attempts of its pool that had failed when it began to wait.
   let earlierFailures: Int

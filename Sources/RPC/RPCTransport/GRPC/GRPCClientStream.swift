@@ -31,8 +31,11 @@ final class GRPCClientStream: @unchecked Sendable {
   private var held = HeldRequest()
   private var repeats = 0
   private var wasRefused = false
-  /// Waits for another connection.
+  /// Attempts at the call that servers may have begun.
+  private var attempts = 1
+  /// Waits for another connection, and before that for the time to look for one.
   var repeating: Task<Void, Never>?
+  private var retryTimer: LoopTimer?
 
   init(
     _ method: MethodDescriptor, _ options: CallOptions, channel: ClientChannel, loop: EventLoop, limits: CallLimits,
@@ -77,8 +80,9 @@ final class GRPCClientStream: @unchecked Sendable {
   ) throws(RPCError) -> UInt64? {
     let timeout = options.deadline?.remainingNanoseconds(at: now)
     guard timeout != 0 else { throw RPCError(.deadlineExceeded, "the deadline passed before the call began") }
-    let headers = GRPCHeaders.request(
+    var headers = GRPCHeaders.request(
       path: method.path, authority: authority, timeoutNanoseconds: timeout, options: options)
+    if attempts > 1 { headers.append("grpc-previous-rpc-attempts", String(attempts - 1)) }
     guard headers.listSize <= connection.peerHeaderListBytes else {
       throw RPCError(
         .resourceExhausted,
@@ -106,6 +110,34 @@ final class GRPCClientStream: @unchecked Sendable {
     return true
   }
 
+  /// Makes another attempt at a call that may be sent twice, if the budget allows it and the time does. False if not.
+  private func retry(after failure: RetryBudget.Failure) -> Bool {
+    guard !isEnded, held.isWhole, method.idempotency != .unknown, let channel, let budget = channel.retries,
+      let delay = budget.next(after: failure, attempts: attempts, loop.random),
+      delay < options.deadline?.remainingNanoseconds(at: loop.clock.monotonicNanoseconds()) ?? .max
+    else { return false }
+    attempts += 1
+    status = nil
+    httpError = nil
+    let old = stream
+    stream = nil
+    old?.handler = nil
+    if old?.isFinished == false { old?.reset(NGHTTP2_CANCEL.rawValue) }
+    retryTimer = loop.schedule(afterNanoseconds: delay) { [weak self] in
+      guard let self, !isEnded else { return }
+      retryTimer = nil
+      channel.makeAgain(self, options)
+    }
+    return true
+  }
+
+  /// There is no connection for another attempt.
+  func foundNoConnection(_ error: RPCError) {
+    repeating = nil
+    if error.code == .unavailable, attempts > 1, retry(after: .lost) { return }
+    giveUp(error)
+  }
+
   /// Ends the call from our side.
   func giveUp(_ error: RPCError) {
     guard !isEnded else { return }
@@ -118,9 +150,12 @@ final class GRPCClientStream: @unchecked Sendable {
     isEnded = true
     if let deadlineTimer { loop.cancel(deadlineTimer) }
     deadlineTimer = nil
+    if let retryTimer { loop.cancel(retryTimer) }
+    retryTimer = nil
     repeating?.cancel()
     repeating = nil
     held.forget()
+    if error == nil { channel?.retries?.succeeded() }
     metrics.ended(
       method, error?.code ?? .ok, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
       receivedBytes: receivedBytes)
@@ -144,7 +179,8 @@ final class GRPCClientStream: @unchecked Sendable {
 
 extension GRPCClientStream: HTTP2StreamHandler {
   func received(headers: HeaderBlock, endStream: Bool) {
-    held.forget()
+    // A reply that is a status only may be followed by another attempt.
+    if !endStream { held.forget() }
     let httpStatus = headers.first(":status") ?? ""
     if GRPCHeaders.hasStatus(headers) {
       status = GRPCHeaders.parseStatus(headers)
@@ -180,6 +216,10 @@ extension GRPCClientStream: HTTP2StreamHandler {
 
   func receivedEnd(trailers: HeaderBlock?) {
     if let trailers { status = GRPCHeaders.parseStatus(trailers) }
+    if let error = httpError ?? status?.error {
+      let pushback = status?.metadata.first("grpc-retry-pushback-ms")
+      if retry(after: .status(error.code, pushback: pushback)) { return }
+    }
     if let httpError { return end(httpError, Metadata()) }
     if deframer.isMidMessage { return end(RPCError(.internal, "the reply ended within a message"), Metadata()) }
     guard let status else { return end(RPCError(.internal, "the reply ended without a status"), Metadata()) }
@@ -198,6 +238,7 @@ extension GRPCClientStream: HTTP2StreamHandler {
     let neverLeft = ended?.wasNotSent == true
     if neverLeft || errorCode == NGHTTP2_REFUSED_STREAM.rawValue, makeAgain(hasLeft: !neverLeft) { return }
     if let reason = ended?.abortReason {
+      if retry(after: .lost) { return }
       return end(RPCError(.unavailable, "the connection broke before the call ended: \(reason)"), Metadata())
     }
     end(GRPCClientStream.error(http2: errorCode), Metadata())

@@ -152,6 +152,7 @@ enum GRPCHeaders {
     name.first == UInt8(ascii: ":") || name.equals("te") || name.equals("content-type") || name.equals("user-agent")
       || name.equals("content-length")
       || name.starts(with: "grpc-") && !name.equals("grpc-previous-rpc-attempts")
+        && !name.equals("grpc-retry-pushback-ms")
   }
 
   private static func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, to metadata: inout Metadata)
@@ -185,14 +186,16 @@ enum GRPCHeaders {
     "transfer-encoding", "upgrade",
   ]
 
+  /// What callers may read and handlers may say: how often a call was tried, and when it may be tried again.
+  private static let ofRetries: Set<String> = ["grpc-previous-rpc-attempts", "grpc-retry-pushback-ms"]
+
   /// Keys of [a-z0-9_.-], values of printable ASCII; nothing else may become a header, so that no caller can smuggle one in.
   private static func isSendable(_ entry: Metadata.Entry) -> Bool {
     let key = entry.key.utf8
     let isKey =
       !key.isEmpty
       && key.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || [45, 46, 95].contains($0) }
-    let isReserved =
-      unsendable.contains(entry.key) || entry.key.hasPrefix("grpc-") && entry.key != "grpc-previous-rpc-attempts"
+    let isReserved = unsendable.contains(entry.key) || entry.key.hasPrefix("grpc-") && !ofRetries.contains(entry.key)
     return isKey && !isReserved
       && (entry.key.hasSuffix("-bin") || entry.value.allSatisfy { (0x20...0x7E).contains($0) })
   }

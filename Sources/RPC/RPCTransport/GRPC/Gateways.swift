@@ -11,6 +11,19 @@ extension RPCError {
   }
 }
 
+extension HeaderBlock {
+  /// Whether the content type is gRPC's.
+  public var isGRPC: Bool { GRPCHeaders.isGRPC(self) }
+
+  /// The status in these trailers, or in headers that are the whole reply; no error is OK. INTERNAL if there is none.
+  public var callStatus: RPCError? { GRPCHeaders.parseStatus(self).error }
+}
+
+/// The content of bytes in gzip. RESOURCE_EXHAUSTED beyond the limit, where inflating stops; INTERNAL if they are not gzip.
+public func inflated(_ bytes: [UInt8], maximumBytes: Int) throws(RPCError) -> [UInt8] {
+  try Gzip.inflate(bytes, maximumBytes: maximumBytes)
+}
+
 /// A timer of a call: cancel it when the call ends. Used on its loop only.
 public final class CallTimer {
   private let loop: EventLoop

@@ -1,5 +1,5 @@
 /// The encoding of grpc-message: printable ASCII but "%" stands for itself, all else is %XX of its UTF-8.
-enum PercentEncoding {
+public enum PercentEncoding {
   private static let digits = Array("0123456789ABCDEF".utf8)
 
   /// At most so many bytes: a longer text is cut after a whole character (a Unicode scalar).
@@ -23,7 +23,10 @@ enum PercentEncoding {
   }
 
   /// What is not an encoding stays as it is, since a message must never be lost for its form.
-  static func decode(_ text: String) -> String {
+  static func decode(_ text: String) -> String { String(decoding: decodedBytes(text), as: UTF8.self) }
+
+  /// The bytes that a text stands for; what is not an encoding stays as it is.
+  public static func decodedBytes(_ text: some StringProtocol) -> [UInt8] {
     let bytes = Array(text.utf8)
     var decoded: [UInt8] = []
     var position = 0
@@ -38,7 +41,7 @@ enum PercentEncoding {
         position += 1
       }
     }
-    return String(decoding: decoded, as: UTF8.self)
+    return decoded
   }
 
   private static func value(_ digit: UInt8) -> UInt8? {

@@ -114,12 +114,12 @@ public struct HeaderBlock: Sendable {
 
 extension UnsafeRawBufferPointer {
   /// Whether these are the bytes of a constant.
-  func equals(_ constant: StaticString) -> Bool {
+  public func equals(_ constant: StaticString) -> Bool {
     count == constant.utf8CodeUnitCount && starts(with: constant)
   }
 
   /// Whether they begin with a constant.
-  func starts(with constant: StaticString) -> Bool {
+  public func starts(with constant: StaticString) -> Bool {
     guard let baseAddress, count >= constant.utf8CodeUnitCount else { return constant.utf8CodeUnitCount == 0 }
     return memcmp(baseAddress, constant.utf8Start, constant.utf8CodeUnitCount) == 0
   }

@@ -1,0 +1,36 @@
+import RPCCore
+import RPCTransport
+import ServiceRuntime
+
+extension HeaderBlock {
+  /// The headers with another time for the call; themselves if there is none.
+  func withTimeout(_ nanoseconds: UInt64?) -> HeaderBlock {
+    guard let nanoseconds else { return self }
+    var headers = without(prefix: "grpc-timeout")
+    headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: nanoseconds))
+    return headers
+  }
+
+  /// The headers of an attempt that so many others came before; those that the caller counts come on top.
+  func afterAttempts(_ count: Int) -> HeaderBlock {
+    guard count > 0 else { return self }
+    var headers = without(prefix: "grpc-previous-rpc-attempts")
+    headers.append("grpc-previous-rpc-attempts", String(count))
+    return headers
+  }
+
+  /// What grpc-status says.
+  var statusCode: StatusCode {
+    first("grpc-status").flatMap { Int($0) }.flatMap(StatusCode.init) ?? .unknown
+  }
+
+  /// The headers for the service: who calls, by the gateway's word and nobody else's.
+  func addingCaller(_ caller: Caller?) -> HeaderBlock {
+    var headers = without(prefix: "mainstay-caller")
+    if let caller {
+      headers.append(CallerMetadata.name, caller.name)
+      for role in caller.roles { headers.append(CallerMetadata.role, role) }
+    }
+    return headers
+  }
+}

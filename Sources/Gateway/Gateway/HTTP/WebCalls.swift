@@ -1,0 +1,87 @@
+import Protobuf
+import RPCCore
+import RPCTransport
+import ServiceRuntime
+
+/// Calls in other protocols than gRPC on the same port: Connect's unary calls and gRPC-Web.
+struct WebCalls: Sendable {
+  /// HTTP/2's error code CANCEL.
+  static let cancelCode: UInt32 = 8
+
+  let cors: CORS
+  let transcoder: JSONTranscoder
+  /// Bytes of a message that is gathered to be translated.
+  let maximumBytes: Int
+
+  /// Who handles a stream with these headers, with a call made by `makeCall`; nil if it is no call.
+  func take(
+    _ stream: HTTP2Stream, _ headers: HeaderBlock, routes: Routes, peer: Peer,
+    makeCall: (any CallerSide) -> ForwardedCall
+  ) -> (any HTTP2StreamHandler)? {
+    if let answer = cors.preflight(headers) { return AnsweredStream(stream, answer) }
+    if let call = GRPCWebCall(stream, headers, cors: cors) {
+      call.begin(makeCall(call))
+      return call
+    }
+    do throws(RPCError) {
+      guard let request = try ConnectRequest(headers) else { return nil }
+      let path = request.path
+      guard let method = routes.method(path: path) else { throw routes.unimplemented(path) }
+      guard method.descriptor.kind == .unary else {
+        throw RPCError(.unimplemented, "\(path.dropFirst()) streams: call it by gRPC or gRPC-Web")
+      }
+      if request.queryMessage != nil, !method.allowsGet {
+        throw RPCError(
+          .unimplemented,
+          "\(path.dropFirst()) cannot be called by GET, for it changes something or its request is sensitive: use POST")
+      }
+      // Who may not call sends no body in vain.
+      let caller = peer.certificate.map { Caller(certificate: $0) }
+      let service = headers.first("mainstay-service")
+      if case .refuse(let error) = routes.decide(path: path, service: service, caller: caller) { throw error }
+      let call = ConnectCall(
+        stream, headers, request, method.descriptor, transcoder: transcoder, maximumBytes: maximumBytes, cors: cors)
+      call.begin(makeCall(call))
+      return call
+    } catch {
+      var answer = HeaderBlock([
+        (":status", String(ConnectError.httpStatus(error.code))), ("content-type", "application/json"),
+      ])
+      for (name, value) in cors.reply(to: headers) { answer.append(name, value) }
+      return AnsweredStream(stream, answer, Array(ConnectError.json(error, transcoder).utf8))
+    }
+  }
+}
+
+/// A request that is answered whatever its body is. The answer waits for the end of the request, but not for much of it.
+final class AnsweredStream: HTTP2StreamHandler {
+  private let stream: HTTP2Stream
+  private let headers: HeaderBlock
+  private let body: [UInt8]
+  private var receivedBytes = 0
+
+  init(_ stream: HTTP2Stream, _ headers: HeaderBlock, _ body: [UInt8] = []) {
+    self.stream = stream
+    self.headers = headers
+    self.body = body
+  }
+
+  func received(headers: HeaderBlock, endStream: Bool) {}
+
+  func received(data: UnsafeRawBufferPointer) {
+    stream.consume(data.count)
+    receivedBytes += data.count
+    if receivedBytes > HTTPRefusal.maximumBytes { answer() }
+  }
+
+  func receivedEnd(trailers: HeaderBlock?) { answer() }
+  func becameWritable() {}
+  func closed(errorCode: UInt32) {}
+
+  private func answer() {
+    guard !stream.isFinished else { return }
+    stream.respond(headers, endStream: body.isEmpty)
+    stream.write(body)
+    stream.finish()
+  }
+}

@@ -1,0 +1,95 @@
+import Core
+import RPCCore
+
+/// Which attempts at a call are made again, and how soon (gRFC A6). Only calls that may be sent twice are: those whose method says
+/// that it is idempotent. What no server has begun is sent again in any case, without counting here (transparent retries).
+public struct RetryPolicy: Sendable {
+  /// Attempts at one call, the first included.
+  public var maximumAttempts = 4
+  /// Most time before the second attempt. The time is drawn between nothing and this, which is longer before each further one.
+  public var firstBackoff = Duration.milliseconds(25)
+  /// Most time before any attempt.
+  public var maximumBackoff = Duration.seconds(1)
+  /// How much longer the time may be before each further attempt.
+  public var factor = 2.0
+  /// Codes for which a server may be asked again.
+  public var codes: Set<StatusCode> = [.unavailable]
+  /// Failures in a row, give or take, from which on nothing is made again: half of these tokens.
+  public var tokens = 100.0
+  /// Tokens that each call which succeeds gives back; each failure takes one.
+  public var tokensPerSuccess = 0.1
+  /// Attempts that may be made again because connections broke under them, until as many calls have succeeded. No less than a
+  /// server has streams, so that none of its calls fails when it is killed.
+  public var lostAttempts = 4_000
+
+  /// The defaults.
+  public init() {}
+}
+
+/// How much may be made again towards one service, so that a service which fails is not called more for it. Confined to a loop.
+public final class RetryBudget {
+  /// How an attempt failed.
+  public enum Failure: Sendable {
+    /// With this status, and what "grpc-retry-pushback-ms" said.
+    case status(StatusCode, pushback: String?)
+    /// Its connection broke, or there was none.
+    case lost
+  }
+
+  /// How it retries.
+  public let policy: RetryPolicy
+  /// Attempts that were made again.
+  public private(set) var retries = 0
+  /// Attempts that were not made again for want of budget.
+  public private(set) var exhausted = 0
+  private var tokens: Double
+  private var lostLeft: Int
+
+  /// A full budget.
+  public init(_ policy: RetryPolicy) {
+    self.policy = policy
+    tokens = policy.tokens
+    lostLeft = policy.lostAttempts
+  }
+
+  /// A call has ended well.
+  public func succeeded() {
+    tokens = min(policy.tokens, tokens + policy.tokensPerSuccess)
+    lostLeft = min(policy.lostAttempts, lostLeft + 1)
+  }
+
+  /// An attempt has failed, after so many with it: when the next one is due, in nanoseconds from now. Nil if none is.
+  public func next(after failure: Failure, attempts: Int, _ random: some RandomSource) -> UInt64? {
+    var asked: UInt64?
+    var mayRetry: Bool
+    switch failure {
+    case .lost:
+      mayRetry = lostLeft > 0
+      if mayRetry, attempts < policy.maximumAttempts { lostLeft -= 1 }
+    case .status(let code, let pushback):
+      guard policy.codes.contains(code) || pushback != nil else { return nil }
+      tokens = max(0, tokens - 1)
+      mayRetry = tokens > policy.tokens / 2
+      if let pushback {
+        // Anything but a number of milliseconds means: not again.
+        guard let milliseconds = UInt32(pushback) else { return nil }
+        asked = UInt64(milliseconds) * 1_000_000
+      }
+      guard policy.codes.contains(code) else { return nil }
+    }
+    guard attempts < policy.maximumAttempts else { return nil }
+    guard mayRetry else {
+      exhausted += 1
+      return nil
+    }
+    retries += 1
+    return asked ?? delay(attempts, random)
+  }
+
+  private func delay(_ attempts: Int, _ random: some RandomSource) -> UInt64 {
+    var most = policy.firstBackoff / .nanoseconds(1)
+    for _ in 1..<max(1, attempts) { most *= policy.factor }
+    let share = Double(random.next() >> 11) / Double(1 << 53)
+    return UInt64(max(0, min(most, policy.maximumBackoff / .nanoseconds(1)) * share))
+  }
+}
