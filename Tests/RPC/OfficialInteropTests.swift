@@ -52,6 +52,42 @@ struct OfficialInteropTests {
   }
 
   @Test(
+    "Its Python client passes all 14 cases through the gateway, and ours every case",
+    .enabled(if: isWanted, "the suite is not in .build/interop; run scripts/fetch-interop.sh"),
+    .enabled(if: InteropServer.isBuilt && Program.exists("mainstay-gateway"), "the programs are not built"))
+  func throughTheGateway() async throws {
+    let interpreter = try await requireSuite()
+    let authority = try TestAuthority()
+    try await InteropServer(authority).use { server in
+      let folder = authority.folder
+      // The door has the suite's certificate, and knows the server's authority too.
+      try folder.write("door.pem", try credential("server1.pem"))
+      try folder.write("door-key.pem", try credential("server1.key"))
+      let own = try String(contentsOfFile: authority.certificatePath, encoding: .utf8)
+      try folder.write("both.pem", try credential("ca.pem") + "\n" + own)
+      let port = try freePort()
+      let file = try folder.write(
+        "gateway.yaml",
+        """
+        listen: 127.0.0.1:\(port)
+        tls: {certificate: door.pem, private_key: door-key.pem, authority: both.pem, client_verification: optional}
+        upstreams: {interop: "127.0.0.1:\(server.port)"}
+        routes: {grpc.testing: {upstream: interop, access: public}}
+        """)
+      let gateway = try Program.Running("mainstay-gateway", ["--config", file])
+      defer { gateway.signal(SIGKILL) }
+      #expect(try await eventually { try await answers(port) })
+      let theirs = try await Program.run(interpreter, [Self.script, Self.suite, "client", "\(port)"] + Self.cases)
+      #expect(passed(theirs.output) == Self.cases, "\(theirs.output) \(theirs.errors)")
+      let ours = try await Program.run(
+        "mainstay-interop",
+        ["client", "--port", "\(port)", "--ca", "\(Self.suite)/credentials/ca.pem"]
+          + ["--server-name", "foo.test.google.fr", "--case", "all"])
+      #expect(passed(ours.output).count == 18, "\(ours.output) \(ours.errors)")
+    }
+  }
+
+  @Test(
     "Our client passes every case against our server, those of compression too",
     .enabled(if: InteropServer.isBuilt, "mainstay-interop is not built"))
   func both() async throws {
@@ -83,6 +119,15 @@ struct OfficialInteropTests {
         #expect(result.output == expected, "\(path) \(arguments)")
       }
     }
+  }
+
+  /// Whether an empty call is answered there.
+  private func answers(_ port: Int) async throws -> Bool {
+    let result = try await Program.run(
+      "mainstay-interop",
+      ["client", "--port", "\(port)", "--ca", "\(Self.suite)/credentials/ca.pem"]
+        + ["--server-name", "foo.test.google.fr", "--case", "empty_unary"])
+    return result.code == 0
   }
 
   private func requireSuite() async throws -> String {
