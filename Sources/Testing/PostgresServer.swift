@@ -141,7 +141,8 @@ public final class PostgresServer: Sendable {
   public func kill() async throws {
     let text = try String(contentsOfFile: "\(data)/postmaster.pid", encoding: .utf8)
     guard let postmaster = text.split(separator: "\n").first.flatMap({ Int32($0) }) else { return }
-    // One that begins anew after the loss of a process has none for a moment.
+    // Stopped, so that it starts none that the list lacks. One that begins anew after the loss of a process has none for a moment.
+    Foundation.kill(postmaster, SIGSTOP)
     let children = try await Program.run("/usr/bin/pgrep", ["-P", "\(postmaster)"])
     Foundation.kill(postmaster, SIGKILL)
     for child in children.output.split(separator: "\n").compactMap({ Int32($0) }) { Foundation.kill(child, SIGKILL) }
