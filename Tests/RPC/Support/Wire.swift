@@ -59,8 +59,6 @@ func withBench<Value: Sendable>(
     let context = try TLSContext(identities.client(), role: .client)
     var configuration = ConnectionPool.Configuration()
     configuration.limits = limits
-    // Guards against hanging only: a loop that begins ten thousand calls has no time for the handshake before.
-    configuration.connectTimeout = .seconds(60)
     let pool = ConnectionPool(
       [ConnectionTarget(host: "127.0.0.1", port: server.port)], loop: clientLoop, context: context,
       configuration: configuration)
