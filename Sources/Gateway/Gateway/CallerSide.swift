@@ -14,6 +14,8 @@ protocol CallerSide: AnyObject {
   func finish(trailers: HeaderBlock?)
   /// Gives the caller credit for so many bytes of its request.
   func consume(_ count: Int)
+  /// Says how many bytes of the request are kept for another attempt; false if that is more than can be borne.
+  func keep(_ count: Int) -> Bool
 }
 
 extension HTTP2Stream: CallerSide {}

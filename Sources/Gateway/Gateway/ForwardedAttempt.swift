@@ -12,16 +12,14 @@ final class ForwardedAttempt: HTTP2StreamHandler {
   private var call: ForwardedCall?
   private let figures: CallMetrics
   private let method: MethodDescriptor
-  private let loop: EventLoop
   private let began: UInt64
   private var isCounted = true
 
-  init(_ call: ForwardedCall, _ method: MethodDescriptor, figures: CallMetrics, loop: EventLoop) {
+  init(_ call: ForwardedCall, _ method: MethodDescriptor, figures: CallMetrics, began: UInt64) {
     self.call = call
     self.method = method
     self.figures = figures
-    self.loop = loop
-    began = loop.clock.monotonicNanoseconds()
+    self.began = began
   }
 
   /// Opens its stream; false if the connection takes no more.
@@ -34,12 +32,11 @@ final class ForwardedAttempt: HTTP2StreamHandler {
   }
 
   /// Its outcome, for the figures; only the first counts.
-  func ended(_ code: StatusCode, sentBytes: Int, receivedBytes: Int) {
+  func ended(_ code: StatusCode, at now: UInt64, sentBytes: Int, receivedBytes: Int) {
     guard !isCounted else { return }
     isCounted = true
     figures.ended(
-      method, code, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
-      receivedBytes: receivedBytes)
+      method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
   }
 
   /// The call needs nothing more of it.

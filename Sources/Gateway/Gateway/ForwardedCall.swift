@@ -38,6 +38,8 @@ final class ForwardedCall: @unchecked Sendable {
   private var attempts = 1
   private var connectionsTried = 0
   private var wasRefused = false
+  /// Whether time has passed between the call's begin and its attempt's.
+  private var hasWaited = false
   /// The end of the call's time, and of the time before the next attempt.
   private var deadlineTimer: CallTimer?
   private var retryTimer: CallTimer?
@@ -67,16 +69,15 @@ final class ForwardedCall: @unchecked Sendable {
   }
 
   private func begin(_ headers: HeaderBlock, endStream: Bool) {
-    if !headers.isGRPC || headers.first(":method") != "POST" {
+    let known = CallHeaders(headers)
+    if !known.isGRPC || !known.isPost {
       isOver = true
       if let stream = client as? HTTP2Stream { gateway.translate(stream, headers, peer: peer, loop: loop, endStream) }
       return
     }
     let caller = peer.certificate.map { Caller(certificate: $0) }
     began = loop.clock.monotonicNanoseconds()
-    let decision = gateway.routes.decide(
-      path: headers.first(":path") ?? "", service: headers.first("mainstay-service"), caller: caller)
-    switch decision {
+    switch gateway.routes.decide(path: known.path, service: known.service, caller: caller) {
     case .refuse(let error):
       loop.metrics.began(nil)
       end(error)
@@ -96,7 +97,7 @@ final class ForwardedCall: @unchecked Sendable {
       route = Route(
         upstream: upstream, method: method, pool: connections.pool, retries: connections.retries,
         headers: headers.addingCaller(caller))
-      startDeadline(headers)
+      startDeadline(known.timeoutNanoseconds)
       makeAttempt()
     }
   }
@@ -106,6 +107,7 @@ final class ForwardedCall: @unchecked Sendable {
   private func makeAttempt() {
     guard !isOver, let route else { return }
     if let connection = route.pool.current, open(route, on: connection) { return }
+    hasWaited = true
     loop.spawn { [self] in await connect() }
   }
 
@@ -128,7 +130,8 @@ final class ForwardedCall: @unchecked Sendable {
 
   private func open(_ route: Route, on connection: HTTP2Connection) -> Bool {
     guard !isOver else { return true }
-    let attempt = ForwardedAttempt(self, route.method, figures: route.pool.attempts, loop: loop)
+    let now = hasWaited ? loop.clock.monotonicNanoseconds() : began
+    let attempt = ForwardedAttempt(self, route.method, figures: route.pool.attempts, began: now)
     let headers = route.headers.withTimeout(remaining).afterAttempts(attempts - 1)
     guard attempt.open(headers, on: connection), let stream = attempt.stream else { return false }
     self.attempt = attempt
@@ -148,6 +151,7 @@ final class ForwardedCall: @unchecked Sendable {
     let code: StatusCode = if case .status(let code, _) = failure { code } else { .unavailable }
     endAttempt(code)
     attempts += 1
+    hasWaited = true
     retryTimer = CallTimer(loop, afterNanoseconds: delay) { [weak self] in
       self?.retryTimer = nil
       self?.makeAttempt()
@@ -163,28 +167,43 @@ final class ForwardedCall: @unchecked Sendable {
     else { return false }
     connectionsTried += 1
     if hasLeft { wasRefused = true }
+    hasWaited = true
     endAttempt(.unavailable)
     makeAttempt()
     return true
   }
 
   private func endAttempt(_ code: StatusCode) {
-    attempt?.ended(code, sentBytes: receivedBytes, receivedBytes: sentBytes)
+    attempt?.ended(
+      code, at: loop.clock.monotonicNanoseconds(), sentBytes: receivedBytes, receivedBytes: sentBytes)
     attempt?.letGo()
     attempt = nil
     serverCredit = 0
   }
 
+  /// Keeps a piece of the request for another attempt. Where too much is kept already there will be none, once it has gone.
+  private func hold(_ chunk: [UInt8]) {
+    guard held.isWhole else { return }
+    held.add(chunk)
+    if !client.keep(held.bytes), attempt?.stream != nil { forget() }
+  }
+
+  private func forget() {
+    guard held.isWhole else { return }
+    held.forget()
+    _ = client.keep(0)
+  }
+
   /// A long request is not kept once some of it has gone.
   private func forgetLong(_ stream: HTTP2Stream) {
-    if held.bytes > HeldRequest.streamedBytes, stream.queuedBytes < held.bytes { held.forget() }
+    if held.bytes > HeldRequest.streamedBytes, stream.queuedBytes < held.bytes { forget() }
   }
 
   // MARK: time
 
-  private func startDeadline(_ headers: HeaderBlock) {
-    guard let timeout = headers.first("grpc-timeout").flatMap(GRPCTimeout.nanoseconds) else { return }
-    let (end, overflow) = loop.clock.monotonicNanoseconds().addingReportingOverflow(timeout)
+  private func startDeadline(_ timeout: UInt64?) {
+    guard let timeout else { return }
+    let (end, overflow) = began.addingReportingOverflow(timeout)
     self.timeout = (timeout, Deadline(monotonicNanoseconds: overflow ? .max : end))
     deadlineTimer = CallTimer(loop, afterNanoseconds: timeout) { [weak self] in
       self?.end(RPCError(.deadlineExceeded, "the deadline has passed"))
@@ -217,7 +236,7 @@ final class ForwardedCall: @unchecked Sendable {
   private func close() {
     isOver = true
     stopTimers()
-    held.forget()
+    forget()
     attempt?.letGo()
     attempt = nil
   }
@@ -231,13 +250,13 @@ final class ForwardedCall: @unchecked Sendable {
 
   private func complete(_ code: StatusCode) {
     guard began > 0 else { return }
+    let now = loop.clock.monotonicNanoseconds()
     loop.metrics.ended(
-      route?.method, code, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
-      receivedBytes: receivedBytes)
+      route?.method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
     began = 0
     if code == .ok { route?.retries.succeeded() }
     // What came from the client went to the service.
-    attempt?.ended(code, sentBytes: receivedBytes, receivedBytes: sentBytes)
+    attempt?.ended(code, at: now, sentBytes: receivedBytes, receivedBytes: sentBytes)
   }
 
   private func giveClientCredit() {
@@ -265,7 +284,7 @@ extension ForwardedCall: HTTP2StreamHandler {
     clientCredit += data.count
     receivedBytes += data.count
     let chunk = Array(data)
-    held.add(chunk)
+    hold(chunk)
     guard let stream = attempt?.stream else { return }
     stream.write(chunk)
     forgetLong(stream)
@@ -302,7 +321,7 @@ extension ForwardedCall {
       if status != .ok, retry(after: .status(status, pushback: pushback)) { return }
     }
     hasForwardedHeaders = true
-    held.forget()
+    forget()
     client.respond(headers, endStream: endStream)
   }
 

@@ -2,6 +2,30 @@ import RPCCore
 import RPCTransport
 import ServiceRuntime
 
+/// What the gateway must know of a call's headers, found in one look at them.
+struct CallHeaders {
+  private(set) var isPost = false
+  private(set) var isGRPC = false
+  private(set) var path = ""
+  /// Which service is meant, of those that all have the method.
+  private(set) var service: String?
+  private(set) var timeoutNanoseconds: UInt64?
+
+  init(_ headers: HeaderBlock) {
+    headers.forEach { name, value in
+      switch name.count {
+      case 5 where name.equals(":path"): path = String(decoding: value, as: UTF8.self)
+      case 7 where name.equals(":method"): isPost = value.equals("POST")
+      case 12 where name.equals("content-type"): isGRPC = HeaderBlock.isGRPC(contentType: value)
+      case 12 where name.equals("grpc-timeout"):
+        timeoutNanoseconds = GRPCTimeout.nanoseconds(String(decoding: value, as: UTF8.self))
+      case 16 where name.equals("mainstay-service"): service = String(decoding: value, as: UTF8.self)
+      default: break
+      }
+    }
+  }
+}
+
 extension HeaderBlock {
   /// The headers with another time for the call; themselves if there is none.
   func withTimeout(_ nanoseconds: UInt64?) -> HeaderBlock {

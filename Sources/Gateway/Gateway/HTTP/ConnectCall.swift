@@ -6,9 +6,6 @@ import RPCTransport
 /// A unary call in the Connect protocol, in JSON or protobuf: its request is gathered, turned into a gRPC call, and the reply back.
 /// Confined to its loop.
 final class ConnectCall: HTTP2StreamHandler, CallerSide {
-  /// HTTP/2's error code CANCEL.
-  private static let cancelCode: UInt32 = 8
-
   private let stream: HTTP2Stream
   private let request: ConnectRequest
   private let method: MethodDescriptor
@@ -33,6 +30,8 @@ final class ConnectCall: HTTP2StreamHandler, CallerSide {
     self.transcoder = transcoder
     self.maximumBytes = maximumBytes
     corsHeaders = cors.reply(to: headers)
+    // Who stops in the middle of a body is cut off as one who stops in the middle of a message.
+    stream.awaitsRest = true
   }
 
   /// Who makes the call once the request is here.
@@ -53,6 +52,7 @@ final class ConnectCall: HTTP2StreamHandler, CallerSide {
   }
 
   func receivedEnd(trailers: HeaderBlock?) {
+    stream.awaitsRest = false
     guard !isFinished, let call else { return }
     do throws(RPCError) {
       let frame = try framedRequest()
@@ -131,6 +131,8 @@ final class ConnectCall: HTTP2StreamHandler, CallerSide {
   /// What came was gathered: credit was given then.
   func consume(_ count: Int) {}
 
+  func keep(_ count: Int) -> Bool { isFinished || stream.keep(count) }
+
   private func onlyMessage() throws(RPCError) -> [UInt8] {
     let length = reply.prefix(framePrefixLength).dropFirst().reduce(0) { $0 << 8 | Int($1) }
     guard reply.count >= framePrefixLength, reply[0] == 0, reply.count == length + framePrefixLength else {
@@ -170,6 +172,6 @@ final class ConnectCall: HTTP2StreamHandler, CallerSide {
     stream.finish()
     let call = call
     self.call = nil
-    call?.closed(errorCode: ConnectCall.cancelCode)
+    call?.closed(errorCode: WebCalls.cancelCode)
   }
 }

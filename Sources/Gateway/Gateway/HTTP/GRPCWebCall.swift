@@ -14,6 +14,7 @@ final class GRPCWebCall: HTTP2StreamHandler, CallerSide {
   private var call: ForwardedCall?
   private var corsHeaders: [(String, String)] = []
   private var decoder = Base64Stream()
+  private var hasResponded = false
   /// Bytes of the body that came, and of what they stand for, for which no credit was given.
   private var owed = (wire: 0, decoded: 0)
 
@@ -71,8 +72,9 @@ final class GRPCWebCall: HTTP2StreamHandler, CallerSide {
 
   private func refuse() {
     guard !stream.isFinished else { return }
+    guard !hasResponded else { return stream.reset(WebCalls.cancelCode) }
     let error = RPCError(.invalidArgument, "the body is not base64, as application/grpc-web-text is")
-    call?.closed(errorCode: 8)
+    call?.closed(errorCode: WebCalls.cancelCode)
     call = nil
     respond(error.responseHeaders, endStream: true)
   }
@@ -88,6 +90,7 @@ final class GRPCWebCall: HTTP2StreamHandler, CallerSide {
     headers.forEach { name, value in
       if name.first != UInt8(ascii: ":"), !name.equals("content-type") { reply.append(name: name, value: value) }
     }
+    hasResponded = true
     stream.respond(reply, endStream: endStream)
   }
 
@@ -105,6 +108,8 @@ final class GRPCWebCall: HTTP2StreamHandler, CallerSide {
     write([GRPCWebCall.trailersFlag] + withUnsafeBytes(of: length) { Array($0) } + lines)
     stream.finish()
   }
+
+  func keep(_ count: Int) -> Bool { stream.keep(count) }
 
   func consume(_ count: Int) {
     guard isText else { return stream.consume(count) }

@@ -140,7 +140,7 @@ enum GRPCHeaders {
   }
 
   /// "application/grpc", alone or with "+proto" or a parameter behind it.
-  private static func isGRPC(contentType: UnsafeRawBufferPointer) -> Bool {
+  static func isGRPC(contentType: UnsafeRawBufferPointer) -> Bool {
     contentType.equals("application/grpc") || contentType.starts(with: "application/grpc+")
       || contentType.starts(with: "application/grpc;")
   }

@@ -12,8 +12,10 @@ extension RPCError {
 }
 
 extension HeaderBlock {
-  /// Whether the content type is gRPC's.
-  public var isGRPC: Bool { GRPCHeaders.isGRPC(self) }
+  /// Whether a content type is gRPC's.
+  public static func isGRPC(contentType: UnsafeRawBufferPointer) -> Bool {
+    GRPCHeaders.isGRPC(contentType: contentType)
+  }
 
   /// The status in these trailers, or in headers that are the whole reply; no error is OK. INTERNAL if there is none.
   public var callStatus: RPCError? { GRPCHeaders.parseStatus(self).error }
