@@ -701,7 +701,7 @@ public enum JobServiceMethods {
   /// Puts a job in line. RESOURCE_EXHAUSTED if 100 of its kind wait; FAILED_PRECONDITION if its kind cannot be begun by hand.
   public static let startJob = MethodDescriptor(
     service: "mainstay.platform.v1.JobService", name: "StartJob", kind: .unary,
-    idempotency: .idempotent, permission: MethodPermission(
+    idempotency: .unknown, permission: MethodPermission(
       roles: ["administrator"], dataClass: .internal, secondFactor: false, twoPerson: false),
     requestType: "mainstay.platform.v1.StartJobRequest", responseType: "mainstay.platform.v1.Job")
 

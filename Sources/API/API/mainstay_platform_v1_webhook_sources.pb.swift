@@ -812,7 +812,7 @@ public enum WebhookSourceServiceMethods {
   /// FAILED_PRECONDITION if the service has no key file, RESOURCE_EXHAUSTED if it has 64 sources.
   public static let createWebhookSource = MethodDescriptor(
     service: "mainstay.platform.v1.WebhookSourceService", name: "CreateWebhookSource", kind: .unary,
-    idempotency: .idempotent, permission: MethodPermission(
+    idempotency: .unknown, permission: MethodPermission(
       roles: ["administrator"], dataClass: .confidential, secondFactor: false, twoPerson: false),
     requestType: "mainstay.platform.v1.CreateWebhookSourceRequest", responseType: "mainstay.platform.v1.CreateWebhookSourceResponse")
 

@@ -808,7 +808,7 @@ public enum WebhookServiceMethods {
   /// FAILED_PRECONDITION if the service has no key file, RESOURCE_EXHAUSTED if it has 64 webhooks.
   public static let createWebhook = MethodDescriptor(
     service: "mainstay.platform.v1.WebhookService", name: "CreateWebhook", kind: .unary,
-    idempotency: .idempotent, permission: MethodPermission(
+    idempotency: .unknown, permission: MethodPermission(
       roles: ["administrator"], dataClass: .confidential, secondFactor: false, twoPerson: false),
     requestType: "mainstay.platform.v1.CreateWebhookRequest", responseType: "mainstay.platform.v1.CreateWebhookResponse")
 

@@ -18,7 +18,7 @@ struct WebCalls: Sendable {
     _ stream: HTTP2Stream, _ headers: HeaderBlock, routes: Routes, peer: Peer,
     makeCall: (any CallerSide) -> ForwardedCall
   ) -> (any HTTP2StreamHandler)? {
-    if let answer = cors.preflight(headers) { return AnsweredStream(stream, answer) }
+    if let answer = cors.preflight(headers) { return HTTPRefusal(stream, answer) }
     if let call = GRPCWebCall(stream, headers, cors: cors) {
       call.begin(makeCall(call))
       return call
@@ -48,40 +48,7 @@ struct WebCalls: Sendable {
         (":status", String(ConnectError.httpStatus(error.code))), ("content-type", "application/json"),
       ])
       for (name, value) in cors.reply(to: headers) { answer.append(name, value) }
-      return AnsweredStream(stream, answer, Array(ConnectError.json(error, transcoder).utf8))
+      return HTTPRefusal(stream, answer, Array(ConnectError.json(error, transcoder).utf8))
     }
-  }
-}
-
-/// A request that is answered whatever its body is. The answer waits for the end of the request, but not for much of it.
-final class AnsweredStream: HTTP2StreamHandler {
-  private let stream: HTTP2Stream
-  private let headers: HeaderBlock
-  private let body: [UInt8]
-  private var receivedBytes = 0
-
-  init(_ stream: HTTP2Stream, _ headers: HeaderBlock, _ body: [UInt8] = []) {
-    self.stream = stream
-    self.headers = headers
-    self.body = body
-  }
-
-  func received(headers: HeaderBlock, endStream: Bool) {}
-
-  func received(data: UnsafeRawBufferPointer) {
-    stream.consume(data.count)
-    receivedBytes += data.count
-    if receivedBytes > HTTPRefusal.maximumBytes { answer() }
-  }
-
-  func receivedEnd(trailers: HeaderBlock?) { answer() }
-  func becameWritable() {}
-  func closed(errorCode: UInt32) {}
-
-  private func answer() {
-    guard !stream.isFinished else { return }
-    stream.respond(headers, endStream: body.isEmpty)
-    stream.write(body)
-    stream.finish()
   }
 }

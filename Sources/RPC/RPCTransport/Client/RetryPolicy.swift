@@ -38,10 +38,6 @@ public final class RetryBudget {
 
   /// How it retries.
   public let policy: RetryPolicy
-  /// Attempts that were made again.
-  public private(set) var retries = 0
-  /// Attempts that were not made again for want of budget.
-  public private(set) var exhausted = 0
   private var tokens: Double
   private var lostLeft: Int
 
@@ -77,12 +73,7 @@ public final class RetryBudget {
       }
       guard policy.codes.contains(code) else { return nil }
     }
-    guard attempts < policy.maximumAttempts else { return nil }
-    guard mayRetry else {
-      exhausted += 1
-      return nil
-    }
-    retries += 1
+    guard mayRetry, attempts < policy.maximumAttempts else { return nil }
     return asked ?? delay(attempts, random)
   }
 

@@ -1,17 +1,22 @@
-/// Refuses a stream that is no gRPC call by an HTTP status. The answer waits for the end of the request, since some HTTP clients
+/// Answers a stream that is no gRPC call by HTTP alone, whatever its body is. The answer waits for the end of the request, since some HTTP clients
 /// take an answer that is followed by a reset for an error, but not for more than `maximumBytes` of it.
 public final class HTTPRefusal: HTTP2StreamHandler {
   /// Bytes of a request that are read and dropped; who sends more is answered without waiting for the end.
   public static let maximumBytes = 65_536
 
   private let stream: HTTP2Stream
-  private let status: String
+  private let headers: HeaderBlock
+  private let body: [UInt8]
   private var receivedBytes = 0
 
-  init(_ stream: HTTP2Stream, status: String) {
+  /// Answers with these headers, and with a body if there is one.
+  public init(_ stream: HTTP2Stream, _ headers: HeaderBlock, _ body: [UInt8] = []) {
     self.stream = stream
-    self.status = status
+    self.headers = headers
+    self.body = body
   }
+
+  convenience init(_ stream: HTTP2Stream, status: String) { self.init(stream, HeaderBlock([(":status", status)])) }
 
   /// Takes the stream over if its headers are no gRPC call's: 405 for another method than POST, 415 for another content type.
   public static func takes(_ stream: HTTP2Stream, _ headers: HeaderBlock) -> Bool {
@@ -42,6 +47,8 @@ public final class HTTPRefusal: HTTP2StreamHandler {
 
   private func answer() {
     guard !stream.isFinished else { return }
-    stream.respond(HeaderBlock([(":status", status)]), endStream: true)
+    stream.respond(headers, endStream: body.isEmpty)
+    stream.write(body)
+    stream.finish()
   }
 }
