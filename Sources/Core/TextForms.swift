@@ -26,3 +26,8 @@ public func jsonString(_ text: String) -> String {
   }
   return quoted + "\""
 }
+
+/// Lower-case hexadecimal digits, two a byte.
+public func hexadecimal(_ bytes: some Collection<UInt8>) -> String {
+  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}

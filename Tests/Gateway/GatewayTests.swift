@@ -17,19 +17,24 @@ struct GatewayScene {
   let notes: AsyncStream<String>
   let service: Server
   let gateway: Server
+  private let background: [Task<Void, Never>]
 
-  init(access: AccessMode = .checked, gatewayClock: any Clock = SystemClock()) async throws {
+  /// `settings`: more lines of the gateway's file. `logger` is that of the service too.
+  init(
+    access: AccessMode = .checked, gatewayClock: any Clock = SystemClock(), settings: String = "",
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, slowMilliseconds: Int = 0
+  ) async throws {
     let authority = try TestAuthority()
     let group = try EventLoopGroup(count: 2)
     let gatewayGroup = try EventLoopGroup(count: 1, clock: gatewayClock)
     let (notes, noting) = AsyncStream<String>.makeStream()
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let slowCalls = SlowCallLog(milliseconds: slowMilliseconds, logger: logger, clock: SystemClock())
     let router = try InfrastructureServices.router(
-      WhoAmI(loops: group, notes: noting).methodBindings,
+      WhoAmI(loops: group, notes: noting).methodBindings + Slow(loops: group).methodBindings,
       health: HealthRegistry.serving(["mainstay.platform.v1.EventService"]), access: .checked)
     service = try await Server(
       .init(host: "127.0.0.1", port: 0, tls: authority.issue("customer", role: "service")),
-      acceptor: GRPCAcceptor(router: router, logger: logger), group: group)
+      acceptor: GRPCAcceptor(router: router, logger: logger, slowCalls: slowCalls), group: group)
     let folder = authority.folder
     let file = try folder.write(
       "gateway.yaml",
@@ -37,16 +42,21 @@ struct GatewayScene {
       listen: 127.0.0.1:0
       tls: {certificate: gateway.pem, private_key: gateway-key.pem, authority: ca.pem, client_verification: optional}
       upstreams: {customer: "127.0.0.1:\(service.port)", partner: "127.0.0.1:1"}
+      \(settings)
       """)
     let tls = try authority.issue("gateway", role: "service", verification: .optional)
     let environment = ServiceEnvironment(
       configuration: try Configuration(
         arguments: ["--config", file], environment: [:], keys: ConfigurationKey.common + GatewayApplication.keys),
-      group: gatewayGroup, logger: logger, clock: SystemClock(), random: SystemRandom(), access: access)
+      group: gatewayGroup, logger: logger, clock: SystemClock(), random: SystemRandom(), access: access,
+      slowCalls: slowCalls)
     let application = try await GatewayApplication.start(environment)
     guard case .streams(let make) = application.serving else { throw RPCError(.internal, "the gateway serves streams") }
     gateway = try await Server(
       .init(host: "127.0.0.1", port: 0, tls: tls), acceptor: make(HealthRegistry.serving([])), group: gatewayGroup)
+    background = application.background.map { body in
+      gatewayGroup.first.spawn { do { try await body() } catch {} }
+    }
     self.authority = authority
     self.group = group
     self.gatewayGroup = gatewayGroup
@@ -68,6 +78,10 @@ struct GatewayScene {
   func stop() async {
     await gateway.shutdown(grace: .zero)
     await service.shutdown(grace: .zero)
+    for task in background {
+      task.cancel()
+      _ = await task.result
+    }
     gatewayGroup.stop()
     group.stop()
   }
@@ -93,6 +107,7 @@ struct WhoAmI: EventServiceHandler {
     if context.metadata.first("x-hang") != nil { try await hang() }
     var event = Event()
     let caller = context.caller
+    event.aggregateID = context.outgoingOptions.metadata.first("traceparent") ?? ""
     event.actor =
       "\(caller?.name ?? "-") \((caller?.roles ?? []).sorted().joined(separator: ",")) \(caller?.via ?? "-")"
     if let deadline = context.deadline {
@@ -112,6 +127,16 @@ struct WhoAmI: EventServiceHandler {
       notes.yield("cancelled")
       throw error
     }
+  }
+}
+
+/// Takes five milliseconds for each answer.
+struct Slow: EventLogServiceHandler {
+  let loops: EventLoopGroup
+
+  func getEventLog(_ request: GetEventLogRequest, _ context: ServerContext) async throws -> EventLogState {
+    try await loops.current?.sleep(for: .milliseconds(5))
+    return EventLogState()
   }
 }
 
@@ -140,9 +165,9 @@ struct WhoAmI: EventServiceHandler {
     }
     #expect(denied == .unauthenticated)
     let figures = try await scene.gatewayGroup.serverMetrics()
-    let forwarded = figures.first { $0.method == "mainstay.platform.v1.EventService/Subscribe" }
-    #expect(forwarded?.started == 1 && forwarded?.ended[StatusCode.ok.rawValue]?.duration.count == 1)
-    #expect(figures.first { $0.method == "other" }?.ended[StatusCode.unauthenticated.rawValue]?.duration.count == 1)
+    let counted = figures.first { $0.method == "mainstay.platform.v1.EventService/Subscribe" }
+    #expect(counted?.started == 2 && counted?.ended[StatusCode.ok.rawValue]?.duration.count == 1)
+    #expect(counted?.ended[StatusCode.unauthenticated.rawValue]?.duration.count == 1)
     await scene.stop()
   }
 

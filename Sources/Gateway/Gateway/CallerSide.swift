@@ -2,6 +2,8 @@ import RPCTransport
 
 /// The caller's end of a forwarded call: a gRPC stream, or another protocol that is turned into one. Confined to its loop.
 protocol CallerSide: AnyObject {
+  /// How the caller speaks, as logs name it.
+  var wire: StaticString { get }
   /// Whether more is queued than the caller takes.
   var isCongested: Bool { get }
   /// Whether the end of the reply is queued.
@@ -18,4 +20,6 @@ protocol CallerSide: AnyObject {
   func keep(_ count: Int) -> Bool
 }
 
-extension HTTP2Stream: CallerSide {}
+extension HTTP2Stream: CallerSide {
+  var wire: StaticString { "grpc" }
+}

@@ -29,7 +29,7 @@ final class ForwardedCall: @unchecked Sendable {
   private let peer: Peer
   private let loop: EventLoop
   private let gateway: GatewayAcceptor
-  private let upstreams: UpstreamConnections
+  private let share: GatewayShare
   /// Who answers instead of a service: the gateway itself.
   private var own: (any HTTP2StreamHandler)?
   private var route: Route?
@@ -46,6 +46,10 @@ final class ForwardedCall: @unchecked Sendable {
   private var timeout: (nanoseconds: UInt64, deadline: Deadline)?
   /// For figures: since when the call runs (0 when it is counted already), and what the service said in its first headers.
   private var began: UInt64 = 0
+  private var caller: Caller?
+  /// What was called, of a call that goes nowhere.
+  private var refused: MethodDescriptor?
+  private var trace = TraceContext(traceHigh: 0, traceLow: 0, span: 0, flags: 0)
   private var status = StatusCode.unknown
   private var sentBytes = 0
   private var receivedBytes = 0
@@ -59,13 +63,13 @@ final class ForwardedCall: @unchecked Sendable {
   private var serverCredit = 0
 
   init(
-    _ client: any CallerSide, peer: Peer, loop: EventLoop, gateway: GatewayAcceptor, upstreams: UpstreamConnections
+    _ client: any CallerSide, peer: Peer, gateway: GatewayAcceptor, _ share: GatewayShare
   ) {
     self.client = client
     self.peer = peer
-    self.loop = loop
+    loop = share.loop
     self.gateway = gateway
-    self.upstreams = upstreams
+    self.share = share
   }
 
   private func begin(_ headers: HeaderBlock, endStream: Bool) {
@@ -75,11 +79,13 @@ final class ForwardedCall: @unchecked Sendable {
       if let stream = client as? HTTP2Stream { gateway.translate(stream, headers, peer: peer, loop: loop, endStream) }
       return
     }
-    let caller = peer.certificate.map { Caller(certificate: $0) }
+    caller = peer.certificate.map { Caller(certificate: $0) }
+    trace = share.trace(continuing: known.trace)
     began = loop.clock.monotonicNanoseconds()
     switch gateway.routes.decide(path: known.path, service: known.service, caller: caller) {
-    case .refuse(let error):
-      loop.metrics.began(nil)
+    case .refuse(let error, let method):
+      refused = method
+      loop.metrics.began(method)
       end(error)
     case .answerHere:
       guard let stream = client as? HTTP2Stream else {
@@ -91,12 +97,12 @@ final class ForwardedCall: @unchecked Sendable {
       own?.received(headers: headers, endStream: endStream)
     case .forward(let upstream, let method):
       loop.metrics.began(method)
-      guard let connections = upstreams.connections(to: upstream) else {
+      guard let connections = share.upstreams.connections(to: upstream) else {
         return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
       }
       route = Route(
         upstream: upstream, method: method, pool: connections.pool, retries: connections.retries,
-        headers: headers.addingCaller(caller))
+        headers: headers.forwarded(for: caller, trace))
       startDeadline(known.timeoutNanoseconds)
       makeAttempt()
     }
@@ -251,8 +257,14 @@ final class ForwardedCall: @unchecked Sendable {
   private func complete(_ code: StatusCode) {
     guard began > 0 else { return }
     let now = loop.clock.monotonicNanoseconds()
+    let method = route?.method ?? refused
     loop.metrics.ended(
-      route?.method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
+      method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
+    share.observers.ended(
+      CallRecord(
+        trace: trace, method: method, code: code, nanoseconds: now &- began, caller: caller, wire: client.wire,
+        upstream: route?.upstream.name, attempts: route == nil ? 0 : attempts, requestBytes: receivedBytes,
+        responseBytes: sentBytes))
     began = 0
     if code == .ok { route?.retries.succeeded() }
     // What came from the client went to the service.

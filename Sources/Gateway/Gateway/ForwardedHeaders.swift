@@ -10,12 +10,15 @@ struct CallHeaders {
   /// Which service is meant, of those that all have the method.
   private(set) var service: String?
   private(set) var timeoutNanoseconds: UInt64?
+  /// Where the client's call belongs, if it said so.
+  private(set) var trace: TraceContext?
 
   init(_ headers: HeaderBlock) {
     headers.forEach { name, value in
       switch name.count {
       case 5 where name.equals(":path"): path = String(decoding: value, as: UTF8.self)
       case 7 where name.equals(":method"): isPost = value.equals("POST")
+      case 11 where name.equals(TraceContext.headerName): trace = TraceContext(header: value)
       case 12 where name.equals("content-type"): isGRPC = HeaderBlock.isGRPC(contentType: value)
       case 12 where name.equals("grpc-timeout"):
         timeoutNanoseconds = GRPCTimeout.nanoseconds(String(decoding: value, as: UTF8.self))
@@ -31,7 +34,7 @@ extension HeaderBlock {
   func withTimeout(_ nanoseconds: UInt64?) -> HeaderBlock {
     guard let nanoseconds else { return self }
     var headers = without(prefix: "grpc-timeout")
-    headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: nanoseconds))
+    headers.append(once: "grpc-timeout", GRPCTimeout.format(nanoseconds: nanoseconds))
     return headers
   }
 
@@ -48,9 +51,10 @@ extension HeaderBlock {
     first("grpc-status").flatMap { Int($0) }.flatMap(StatusCode.init) ?? .unknown
   }
 
-  /// The headers for the service: who calls, by the gateway's word and nobody else's.
-  func addingCaller(_ caller: Caller?) -> HeaderBlock {
-    var headers = without(prefix: "mainstay-caller")
+  /// The headers for the service: who calls, by the gateway's word and nobody else's, and where the call belongs.
+  func forwarded(for caller: Caller?, _ trace: TraceContext) -> HeaderBlock {
+    var headers = without(prefix: "mainstay-caller").without(prefix: TraceContext.headerName)
+    trace.withHeader { headers.append(once: TraceContext.headerName, $0) }
     if let caller {
       headers.append(CallerMetadata.name, caller.name)
       for role in caller.roles { headers.append(CallerMetadata.role, role) }

@@ -10,25 +10,26 @@ final class GatewayAcceptor: StreamAcceptor {
   let own: GRPCAcceptor
   /// Calls that are not gRPC's.
   private let web: WebCalls
-  private let shares: [(loop: EventLoop, upstreams: UpstreamConnections, posts: WebhookPosts)]
+  private let shares: [GatewayShare]
 
   init(
     routes: Routes, own: GRPCAcceptor, group: EventLoopGroup, context: any TLSContextSource,
     connections: ConnectionPool.Configuration, retrying policy: RetryPolicy,
-    web: WebCalls
+    web: WebCalls, observing: Observers
   ) {
     self.routes = routes
     self.web = web
     self.own = own
     shares = group.loops.map { loop in
-      let upstreams = UpstreamConnections(routes.upstreams, loop: loop, context: context, connections, policy)
-      return (loop, upstreams, WebhookPosts(routes.upstreams, upstreams, loop: loop))
+      GatewayShare(
+        loop, UpstreamConnections(routes.upstreams, loop: loop, context: context, connections, policy),
+        routes.upstreams, observing)
     }
   }
 
   func accept(_ stream: HTTP2Stream, peer: Peer, loop: EventLoop) -> (any HTTP2StreamHandler)? {
     guard let share = shares.first(where: { $0.loop === loop }) else { return nil }
-    return ForwardedCall(stream, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams)
+    return ForwardedCall(stream, peer: peer, gateway: self, share)
   }
 
   /// Takes over a stream whose headers are not gRPC's: a call in another protocol, or a request that is refused.
@@ -36,7 +37,9 @@ final class GatewayAcceptor: StreamAcceptor {
     guard let share = shares.first(where: { $0.loop === loop }) else { return stream.reset(WebCalls.cancelCode) }
     if WebhookPost.takes(stream, headers, share.posts, loop: loop) { return }
     let handler = web.take(stream, headers, routes: routes, peer: peer) {
-      ForwardedCall($0, peer: peer, loop: loop, gateway: self, upstreams: share.upstreams)
+      ForwardedCall($0, peer: peer, gateway: self, share)
+    } refused: {
+      share.refused($0, $1, CallHeaders(headers), wire: "connect")
     }
     if let handler {
       stream.handler = handler

@@ -18,8 +18,13 @@ public enum GatewayApplication {
     ConfigurationKey(
       "cors.origins", "origins whose pages may call, for example https://desk.example; several with commas between",
       default: ""),
+    ConfigurationKey(
+      "access_log", "file for a line of JSON about each call, - for standard output; none if empty", default: ""),
     ConfigurationKey("routes.*", "routes.PACKAGE.upstream and .access for packages beside mainstay.AREA.v1"),
   ]
+
+  /// Lines of the access log wait no longer than this to be written.
+  private static let logInterval = Duration.milliseconds(200)
 
   /// Sets it up; throws when a route leads nowhere.
   public static func start(_ environment: ServiceEnvironment) async throws -> ServiceApplication {
@@ -31,7 +36,8 @@ public enum GatewayApplication {
       transcoder: JSONTranscoder(try APIDescriptors.pool.get()),
       maximumBytes: environment.limits.calls.maximumMessageBytes)
     let attempts = try environment.configuration.integer("retries.attempts", in: 1...10)
-    return ServiceApplication(
+    let observers = try observers(environment)
+    var application = ServiceApplication(
       .streams { health in
         var retries = RetryPolicy()
         retries.maximumAttempts = attempts
@@ -40,7 +46,27 @@ public enum GatewayApplication {
         let own = GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger)
         return GatewayAcceptor(
           routes: routes, own: own, group: environment.group, context: context, connections: environment.upstreamPool,
-          retrying: retries, web: web)
+          retrying: retries, web: web, observing: observers)
       })
+    guard let log = observers.accessLog else { return application }
+    let loop = environment.group.first
+    application.background.append {
+      defer { log.flush() }
+      while true {
+        try await loop.sleep(for: logInterval)
+        log.flush()
+      }
+    }
+    application.gauges = { log.gauges }
+    return application
+  }
+  private static func observers(_ environment: ServiceEnvironment) throws -> Observers {
+    let isOutput = environment.configuration.text("access_log") == "-"
+    let path = isOutput ? "-" : environment.configuration.path("access_log")
+    let log =
+      try path.isEmpty
+      ? nil
+      : AccessLog(path: path, clock: environment.clock, random: environment.random, logger: environment.logger)
+    return Observers(accessLog: log, slowCalls: environment.slowCalls)
   }
 }

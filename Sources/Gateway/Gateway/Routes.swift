@@ -12,7 +12,8 @@ struct Routes: Sendable {
     case forward(Upstream, MethodDescriptor)
     /// Health and reflection of the gateway itself.
     case answerHere
-    case refuse(RPCError)
+    /// Of a method, if there is one of this name.
+    case refuse(RPCError, of: MethodDescriptor?)
   }
 
   /// A service behind the gateway.
@@ -79,23 +80,24 @@ struct Routes: Sendable {
 
   /// Decides in the order that the design asks for: does the method exist, may the caller, where to.
   func decide(path: String, service: String?, caller: Caller?) -> Decision {
-    guard let method = methods[path] else { return .refuse(unimplemented(path)) }
+    guard let method = methods[path] else { return .refuse(unimplemented(path), of: nil) }
+    func refuse(_ error: RPCError) -> Decision { .refuse(error, of: method.descriptor) }
     if access == .checked, method.package?.access != .public, !method.isInfrastructure {
-      guard let caller else { return .refuse(RPCError(.unauthenticated, "this call needs a client certificate")) }
+      guard let caller else { return refuse(RPCError(.unauthenticated, "this call needs a client certificate")) }
       guard caller.may(method.permission) else {
-        return .refuse(RPCError(.permissionDenied, "\(caller.name) may not call \(path.dropFirst())"))
+        return refuse(RPCError(.permissionDenied, "\(caller.name) may not call \(path.dropFirst())"))
       }
     }
     if let package = method.package { return .forward(package.upstream, method.descriptor) }
     if let service {
       guard let upstream = upstreams[service] else {
-        return .refuse(RPCError(.unimplemented, "\(CallerMetadata.service): there is no service of this name"))
+        return refuse(RPCError(.unimplemented, "\(CallerMetadata.service): there is no service of this name"))
       }
       return .forward(upstream, method.descriptor)
     }
     if method.isOwn { return .answerHere }
     let names = upstreams.keys.sorted().joined(separator: ", ")
-    return .refuse(
+    return refuse(
       RPCError(
         .invalidArgument, "every service has this method; name one in metadata \(CallerMetadata.service): \(names)"))
   }

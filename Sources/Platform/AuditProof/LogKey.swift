@@ -50,8 +50,3 @@ public struct LogKey: Hashable, Sendable, CustomStringConvertible {
     !text.isEmpty && text.utf8.count <= 256 && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x2B && $0 != 0x7F }
   }
 }
-
-/// Lower-case hexadecimal digits, two a byte.
-func hexadecimal(_ bytes: some Collection<UInt8>) -> String {
-  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-}

@@ -44,6 +44,8 @@ public struct ConfigurationKey: Sendable, Equatable {
     ConfigurationKey(
       "idle_poll_microseconds", "how long an idle thread looks for calls before it sleeps, while they come that fast",
       default: "100"),
+    ConfigurationKey(
+      "slow_call_milliseconds", "unary calls that take so long are told in the log; 0 for none", default: "1000"),
     ConfigurationKey("log_level", "trace, debug, info, notice, warning, error or critical", default: "info"),
     ConfigurationKey("shutdown_grace_seconds", "how long running calls may take to end on SIGTERM", default: "10"),
   ]

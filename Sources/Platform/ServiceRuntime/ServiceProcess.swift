@@ -55,12 +55,14 @@ public struct ServiceEnvironment: Sendable {
   public let access: AccessMode
   /// What it grants its peers.
   public let limits: ServiceLimits
+  /// Hears of calls that took long; nil if none counts as that.
+  public let slowCalls: SlowCallLog?
   let clientCertificates = ClientCertificates()
 
   /// An environment, as `ServiceProcess` makes it.
   public init(
     configuration: Configuration, group: EventLoopGroup, logger: Logger, clock: SystemClock, random: SystemRandom,
-    access: AccessMode, limits: ServiceLimits = ServiceLimits()
+    access: AccessMode, limits: ServiceLimits = ServiceLimits(), slowCalls: SlowCallLog? = nil
   ) {
     self.configuration = configuration
     self.group = group
@@ -69,6 +71,7 @@ public struct ServiceEnvironment: Sendable {
     self.random = random
     self.access = access
     self.limits = limits
+    self.slowCalls = slowCalls
   }
 
   /// Own certificates.
@@ -209,7 +212,9 @@ public enum ServiceProcess {
       let health = HealthRegistry(services: services, isSound: application.isSound)
       let router = try InfrastructureServices.router(
         methods, health: health, access: environment.access, group: environment.group)
-      return (GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger), health)
+      let acceptor = GRPCAcceptor(
+        router: router, limits: environment.limits.calls, logger: environment.logger, slowCalls: environment.slowCalls)
+      return (acceptor, health)
     }
   }
 
@@ -240,12 +245,13 @@ public enum ServiceProcess {
     let clock = SystemClock()
     let logger = Logger(label: name) { _ in JSONLogHandler(service: name, level: level, clock: clock) }
     ProcessMemory.keepForMessages()
+    let slow = try configuration.integer("slow_call_milliseconds", in: 0...3_600_000)
     let poll = try configuration.integer("idle_poll_microseconds", in: 0...longestIdlePoll)
     let group = try EventLoopGroup(
       count: loops == 0 ? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) : loops, idlePoll: .microseconds(poll))
     return ServiceEnvironment(
       configuration: configuration, group: group, logger: logger, clock: clock, random: SystemRandom(), access: access,
-      limits: limits)
+      limits: limits, slowCalls: SlowCallLog(milliseconds: slow, logger: logger, clock: clock))
   }
 
   private static func help(_ name: String, _ keys: [ConfigurationKey]) -> String {

@@ -30,6 +30,20 @@ public final class ServerContext: @unchecked Sendable {
     self.peer = peer
   }
 
-  /// Options for a call made on behalf of this one: the same deadline.
-  public var outgoingOptions: CallOptions { CallOptions(deadline: deadline) }
+  /// Options for a call made on behalf of this one: the same deadline, the same trace.
+  public var outgoingOptions: CallOptions {
+    var options = CallOptions(deadline: deadline)
+    for key in ServerContext.traceKeys {
+      if let value = metadata.first(key) { options.metadata.add(key, value) }
+    }
+    return options
+  }
+
+  /// Where the call belongs in a distributed trace; nil if the client did not say.
+  public var trace: TraceContext? {
+    metadata.values(ServerContext.traceKeys[0]).first.flatMap { $0.withUnsafeBytes(TraceContext.init(header:)) }
+  }
+
+  /// The headers of W3C Trace Context.
+  private static let traceKeys = ["traceparent", "tracestate"]
 }

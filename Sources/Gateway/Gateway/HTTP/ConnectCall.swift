@@ -6,6 +6,7 @@ import RPCTransport
 /// A unary call in the Connect protocol, in JSON or protobuf: its request is gathered, turned into a gRPC call, and the reply back.
 /// Confined to its loop.
 final class ConnectCall: HTTP2StreamHandler, CallerSide {
+  let wire: StaticString = "connect"
   private let stream: HTTP2Stream
   private let request: ConnectRequest
   private let method: MethodDescriptor

@@ -8,6 +8,7 @@ final class GRPCWebCall: HTTP2StreamHandler, CallerSide {
   /// A frame that holds trailers.
   private static let trailersFlag: UInt8 = 0x80
 
+  let wire: StaticString = "grpc-web"
   private let stream: HTTP2Stream
   private let cors: CORS
   private let isText: Bool

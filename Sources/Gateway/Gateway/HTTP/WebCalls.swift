@@ -14,19 +14,22 @@ struct WebCalls: Sendable {
   let maximumBytes: Int
 
   /// Who handles a stream with these headers, with a call made by `makeCall`; nil if it is no call.
+  /// `refused` hears of one that is not begun.
   func take(
     _ stream: HTTP2Stream, _ headers: HeaderBlock, routes: Routes, peer: Peer,
-    makeCall: (any CallerSide) -> ForwardedCall
+    makeCall: (any CallerSide) -> ForwardedCall, refused: (MethodDescriptor?, RPCError) -> Void
   ) -> (any HTTP2StreamHandler)? {
     if let answer = cors.preflight(headers) { return HTTPRefusal(stream, answer) }
     if let call = GRPCWebCall(stream, headers, cors: cors) {
       call.begin(makeCall(call))
       return call
     }
+    var called: MethodDescriptor?
     do throws(RPCError) {
       guard let request = try ConnectRequest(headers) else { return nil }
       let path = request.path
       guard let method = routes.method(path: path) else { throw routes.unimplemented(path) }
+      called = method.descriptor
       guard method.descriptor.kind == .unary else {
         throw RPCError(.unimplemented, "\(path.dropFirst()) streams: call it by gRPC or gRPC-Web")
       }
@@ -38,12 +41,13 @@ struct WebCalls: Sendable {
       // Who may not call sends no body in vain.
       let caller = peer.certificate.map { Caller(certificate: $0) }
       let service = headers.first("mainstay-service")
-      if case .refuse(let error) = routes.decide(path: path, service: service, caller: caller) { throw error }
+      if case .refuse(let error, _) = routes.decide(path: path, service: service, caller: caller) { throw error }
       let call = ConnectCall(
         stream, headers, request, method.descriptor, transcoder: transcoder, maximumBytes: maximumBytes, cors: cors)
       call.begin(makeCall(call))
       return call
     } catch {
+      refused(called, error)
       var answer = HeaderBlock([
         (":status", String(ConnectError.httpStatus(error.code))), ("content-type", "application/json"),
       ])

@@ -8,6 +8,7 @@ public final class GRPCAcceptor: StreamAcceptor {
   let limits: CallLimits
   private let logger: Logger
   private let traces: Bool
+  private let slowCalls: SlowCallLog?
   /// Answers the streams that are no gRPC calls; without it they get HTTP status 405 or 415.
   let fallback: (any StreamAcceptor)?
   /// What the compressed requests of all running calls were inflated to.
@@ -16,8 +17,10 @@ public final class GRPCAcceptor: StreamAcceptor {
   /// Answers the methods of a router. The causes of INTERNAL errors go to the log and nowhere else. Streams that are no gRPC
   /// calls go to `fallback`, or get HTTP status 405 or 415.
   public init(
-    router: Router, limits: CallLimits = .init(), logger: Logger, fallback: (any StreamAcceptor)? = nil
+    router: Router, limits: CallLimits = .init(), logger: Logger, fallback: (any StreamAcceptor)? = nil,
+    slowCalls: SlowCallLog? = nil
   ) {
+    self.slowCalls = slowCalls
     self.fallback = fallback
     self.router = router
     self.limits = limits
@@ -39,12 +42,20 @@ public final class GRPCAcceptor: StreamAcceptor {
 
   func releaseInflated(_ count: Int) { inflatedBytes.subtract(count, ordering: .relaxed) }
 
-  func reportFailure(_ method: MethodDescriptor, _ error: RPCError) {
-    let cause = error.cause.map { "\($0)" } ?? error.message
-    logger.error("call failed", metadata: ["method": .string(method.path), "cause": .string(cause)])
+  func reportFailure(_ call: ServerCall, _ error: RPCError) {
+    var metadata = GRPCAcceptor.facts(call.context)
+    metadata["method"] = .string(call.method.path)
+    metadata["cause"] = .string(error.cause.map { "\($0)" } ?? error.message)
+    logger.error("call failed", metadata: metadata)
   }
 
-  func completed(_ method: MethodDescriptor?, _ error: RPCError?) {
+  /// What finds the call again in other logs.
+  private static func facts(_ context: ServerContext?) -> Logger.Metadata {
+    context?.trace.map { ["trace_id": .string($0.traceID)] } ?? [:]
+  }
+
+  func completed(_ method: MethodDescriptor?, _ context: ServerContext?, _ error: RPCError?, nanoseconds: UInt64) {
+    slowCalls?.ended(method, error?.code ?? .ok, nanoseconds: nanoseconds) { GRPCAcceptor.facts(context) }
     guard traces else { return }
     logger.trace(
       "call ended",

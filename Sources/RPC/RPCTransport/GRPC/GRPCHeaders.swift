@@ -50,7 +50,7 @@ enum GRPCHeaders {
     headers.append("te", "trailers")
     headers.append("user-agent", "mainstay")
     if let timeoutNanoseconds {
-      headers.append("grpc-timeout", GRPCTimeout.format(nanoseconds: timeoutNanoseconds))
+      headers.append(once: "grpc-timeout", GRPCTimeout.format(nanoseconds: timeoutNanoseconds))
     }
     if options.compressesRequests { headers.append("grpc-encoding", "gzip") }
     if options.acceptsCompressedReplies { headers.append("grpc-accept-encoding", MessageEncoding.accepted) }

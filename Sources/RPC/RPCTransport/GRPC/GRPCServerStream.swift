@@ -95,7 +95,7 @@ final class GRPCServerStream {
   private func fail(_ call: ServerCall, _ error: any Error) {
     let status = RPCError(converting: error)
     // A call that was ended already failed by its peer's fault, which is not for our log.
-    if status.code == .internal, !isFinished { server.reportFailure(call.method, status) }
+    if status.code == .internal, !isFinished { server.reportFailure(call, status) }
     finish(status)
   }
 
@@ -128,10 +128,10 @@ final class GRPCServerStream {
   }
 
   private func complete(_ error: RPCError?) {
+    let nanoseconds = loop.clock.monotonicNanoseconds() &- began
     loop.metrics.ended(
-      method, error?.code ?? .ok, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
-      receivedBytes: receivedBytes)
-    server.completed(method, error)
+      method, error?.code ?? .ok, nanoseconds: nanoseconds, sentBytes: sentBytes, receivedBytes: receivedBytes)
+    server.completed(method, call?.context, error, nanoseconds: nanoseconds)
   }
 
   /// The trailers, or RESOURCE_EXHAUSTED in their place: headers that the client does not take would cost it the status.

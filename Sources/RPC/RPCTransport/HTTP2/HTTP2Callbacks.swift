@@ -15,12 +15,12 @@ nonisolated(unsafe) let http2Callbacks: OpaquePointer? = {
     return withConnection(user, orElse: 0) { $0.began(frame.pointee.hd.stream_id) }
   }
   nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-    _, frame, name, nameLength, value, valueLength, _, user in
+    _, frame, name, nameLength, value, valueLength, flags, user in
     guard let frame else { return 0 }
     return withConnection(user, orElse: 0) {
       $0.receivedField(
         frame.pointee.hd.stream_id, name: UnsafeBufferPointer(start: name, count: nameLength),
-        value: UnsafeBufferPointer(start: value, count: valueLength))
+        value: UnsafeBufferPointer(start: value, count: valueLength), flags: flags)
     }
   }
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, id, data, length, user in

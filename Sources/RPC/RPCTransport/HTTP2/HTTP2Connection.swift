@@ -302,9 +302,11 @@ public final class HTTP2Connection {
     return Unmanaged<HTTP2Stream>.fromOpaque(pointer).takeUnretainedValue()
   }
 
-  func receivedField(_ id: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) -> Int32 {
+  func receivedField(
+    _ id: Int32, name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>, flags: UInt8
+  ) -> Int32 {
     guard !hasTooLargeHeaders else { return 0 }
-    incoming.append(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(value))
+    incoming.append(UnsafeRawBufferPointer(name), UnsafeRawBufferPointer(value), flags: flags)
     if incoming.listSize > limits.headerListBytes {
       // gRPC takes this code for RESOURCE_EXHAUSTED.
       hasTooLargeHeaders = true

@@ -7,6 +7,8 @@ public struct HeaderBlock: Sendable {
     var offset: Int32
     var nameLength: Int32
     var valueLength: Int32
+    /// nghttp2's flags, for example that no table may keep the value.
+    var flags = UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)
   }
 
   /// Room for the headers of most calls, so that it is asked for once.
@@ -43,9 +45,25 @@ public struct HeaderBlock: Sendable {
     bytes.append(contentsOf: value)
   }
 
-  mutating func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
+  /// Adds a field whose value is another one on each call: it takes no place in the compression's table, where it would push out
+  /// what returns.
+  public mutating func append(once name: StaticString, _ value: UnsafeRawBufferPointer) {
+    append(
+      UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), value,
+      flags: UInt8(NGHTTP2_NV_FLAG_NO_INDEX.rawValue))
+  }
+
+  /// Adds a field of text whose value is another one on each call.
+  public mutating func append(once name: StaticString, _ value: String) {
+    var value = value
+    value.withUTF8 { append(once: name, UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func append(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, flags: UInt8 = 0) {
     if fields.capacity == 0 { reserveUsual() }
-    fields.append(Field(offset: Int32(bytes.count), nameLength: Int32(name.count), valueLength: Int32(value.count)))
+    fields.append(
+      Field(
+        offset: Int32(bytes.count), nameLength: Int32(name.count), valueLength: Int32(value.count), flags: flags))
     bytes.append(contentsOf: name)
     bytes.append(contentsOf: value)
   }
@@ -88,8 +106,10 @@ public struct HeaderBlock: Sendable {
     forEach { name, _ in hasAny = hasAny || name.starts(with: prefix) }
     guard hasAny else { return self }
     var rest = HeaderBlock()
+    var place = 0
     forEach { name, value in
-      if !name.starts(with: prefix) { rest.append(name: name, value: value) }
+      if !name.starts(with: prefix) { rest.append(name, value, flags: fields[place].flags) }
+      place += 1
     }
     return rest
   }
@@ -104,7 +124,7 @@ public struct HeaderBlock: Sendable {
             at: index,
             to: nghttp2_nv(
               name: name, value: name?.advanced(by: Int(field.nameLength)), namelen: Int(field.nameLength),
-              valuelen: Int(field.valueLength), flags: 0))
+              valuelen: Int(field.valueLength), flags: field.flags))
         }
         return body(values.baseAddress, fields.count)
       }
