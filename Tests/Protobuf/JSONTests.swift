@@ -130,8 +130,12 @@ import Testing
     ("{\"manyInt32\": [1, \"x\"]}", "manyInt32[1]: expected an integer"),
     ("{\"manyInt32\": 1}", "manyInt32: expected an array"),
     ("{\"manyString\": [null]}", "manyString[0]: expected a string, found null"),
-    ("{\"nothing\": 1}", "fixture.v1.Scalars has no field"),
-    ("{\"choiceBool\": true, \"choiceInt32\": 1}", "only one of choiceBool and choiceInt32"),
+    ("{\"nothing\": 1}", "nothing: fixture.v1.Scalars has no such field"),
+    ("{\"choiceNode\": {\"nothing\": 1}}", "choiceNode.nothing: fixture.v1.Node has no such field"),
+    ("{\"oneInt64\": -9223372036854775809}", "oneInt64: -9223372036854775809 is no integer of 64 bits"),
+    ("{\"oneInt64\": 1e99999999999999999999}", "oneInt64: 1e99999999999999999999 is no integer of 64 bits"),
+    ("{\"oneInt64\": 1e-9223372036854775808}", "oneInt64: 1e-9223372036854775808 is no integer of 64 bits"),
+    ("{\"choiceBool\": true, \"choiceInt32\": 1}", "choiceInt32: only one of choiceBool and choiceInt32"),
     ("[]", "expected an object"),
     (
       "{\"choiceNode\": {\"next\": {\"children\": [{}, {\"name\": 1}]}}}",
@@ -159,6 +163,17 @@ import Testing
     let scalars = try Scalars(serialized: fixtures.encode(json: Array(json.utf8), as: Scalars.fullName))
     #expect(scalars.oneInt64 == .min && scalars.oneUint64 == .max && scalars.oneInt32 == 100 && scalars.oneUint32 == 7)
     #expect(scalars.oneDouble == -.infinity && scalars.oneFloat == 1.5)
+    let exact = "{\"oneInt64\":9007199254740993.0,\"oneUint64\":\"1844674407370955161500e-2\",\"oneInt32\":0e999}"
+    let more = try Scalars(serialized: fixtures.encode(json: Array(exact.utf8), as: Scalars.fullName))
+    #expect(more == Scalars(oneInt64: 9_007_199_254_740_993, oneUint64: .max))
+  }
+
+  @Test func charactersThatOnlyLookTheSameAreDifferentKeys() throws {
+    let json = "{\"byString\":{\"\u{E9}\":{\"name\":\"1\"},\"e\u{301}\":{\"name\":\"2\"}}}"
+    let wire = try fixtures.encode(json: Array(json.utf8), as: Maps.fullName)
+    #expect(Array(try fixtures.decode(wire, as: Maps.fullName).utf8) == Array(json.utf8))
+    // The sign of Kelvin.
+    #expect(refusal("{\"source\u{212A}ey\": \"1\"}", as: Party.self).hasSuffix("has no such field"))
   }
 
   @Test func nullMeansAbsent() throws {

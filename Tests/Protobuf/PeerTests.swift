@@ -76,7 +76,7 @@ struct PeerTests {
 }
 
 /// Byte strings behind their lengths, as peer.py has them.
-private struct Records {
+struct Records {
   private var bytes: [UInt8] = []
 
   mutating func append(_ parts: [[UInt8]]) {
@@ -105,11 +105,11 @@ private struct Records {
   }
 }
 
-/// Runs peer.py; nothing may fail.
-private func runPeer(_ arguments: String...) async throws {
+/// Runs peer.py, or another; nothing may fail.
+func runPeer(_ arguments: String..., script: String = "peer.py") async throws {
   let result = try #require(
-    try await Python.run(script: "Tests/Protobuf/peer.py", arguments: arguments, modules: protobufModules))
-  try #require(result.code == 0, "peer.py \(arguments[0]) failed:\n\(result.errors.suffix(4_000))")
+    try await Python.run(script: "Tests/Protobuf/\(script)", arguments: arguments, modules: protobufModules))
+  try #require(result.code == 0, "\(script) \(arguments[0]) failed:\n\(result.errors.suffix(4_000))")
 }
 
-private let protobufModules = ["google.protobuf.json_format"]
+let protobufModules = ["google.protobuf.json_format"]

@@ -56,14 +56,15 @@ struct JSONParser {
   private mutating func object(depth: Int) throws(JSONFailure) -> JSONValue {
     index += 1
     var members: [JSONValue.Member] = []
-    var names: Set<String> = []
+    // As bytes: see `isSame`.
+    var names: Set<[UInt8]> = []
     skipBlanks()
     if take("}") { return .object([]) }
     repeat {
       skipBlanks()
       guard current == UInt8(ascii: "\"") else { throw failure("expected a name in quotes") }
       let name = try string()
-      guard names.insert(name).inserted else { throw failure("the name \"\(name)\" occurs twice") }
+      guard names.insert(Array(name.utf8)).inserted else { throw failure("the name \"\(name)\" occurs twice") }
       skipBlanks()
       guard take(":") else { throw failure("expected a colon") }
       members.append(.init(name: name, value: try value(depth: depth + 1)))

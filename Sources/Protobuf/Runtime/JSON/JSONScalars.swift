@@ -36,8 +36,8 @@ extension JSONTranscoder {
     }
     // Int's initializer takes a plus sign, JSON does not.
     if let number = T(text), !text.hasPrefix("+") { return number }
-    guard isNumber(text), let number = Double(text) else { throw JSONFailure("expected an integer, found \"\(text)\"") }
-    guard let exact = T(exactly: number) else { throw JSONFailure("\(text) is no integer of \(T.bitWidth) bits") }
+    guard isNumber(text) else { throw JSONFailure("expected an integer, found \"\(text)\"") }
+    guard let exact = T(wholeNumber: text) else { throw JSONFailure("\(text) is no integer of \(T.bitWidth) bits") }
     return exact
   }
 
@@ -89,9 +89,39 @@ extension JSONTranscoder {
 
   private func enumNumber(_ value: JSONValue, of field: ProtoField) throws(JSONFailure) -> Int32 {
     guard case .string(let name) = value else { return try integer(value, Int32.self) }
-    guard let index = field.typeIndex, let known = pool.enums[index].values.first(where: { $0.name == name }) else {
+    guard let index = field.typeIndex, let known = pool.enums[index].values.first(where: { $0.name.isSame(as: name) })
+    else {
       throw JSONFailure("\(field.typeName) has no value \"\(name)\"")
     }
     return known.number
+  }
+}
+
+extension FixedWidthInteger {
+  /// Digits of the largest integer of 64 bits.
+  private static var maximumDigits: Int { 20 }
+
+  /// The integer that a number in JSON's form stands for, such as "1.50e2", by its digits: a Double would round it. Nil if it has
+  /// a fraction or is none of this type.
+  init?(wholeNumber text: String) {
+    let isNegative = text.utf8.first == UInt8(ascii: "-")
+    let parts = text.dropFirst(isNegative ? 1 : 0).split(separator: /[eE]/, maxSplits: 1)
+    let mantissa = parts[0].split(separator: ".", maxSplits: 1)
+    let fraction = mantissa.count > 1 ? mantissa[1] : ""
+    var digits = Array((mantissa[0] + fraction).utf8.drop { $0 == UInt8(ascii: "0") })
+    guard !digits.isEmpty else {
+      self = 0
+      return
+    }
+    guard let exponent = parts.count > 1 ? Int(parts[1]) : 0 else { return nil }
+    let (scale, isTooLarge) = exponent.subtractingReportingOverflow(fraction.utf8.count)
+    var zeros = scale
+    while digits.last == UInt8(ascii: "0"), zeros < 0 {
+      digits.removeLast()
+      zeros += 1
+    }
+    guard !isTooLarge, zeros >= 0, zeros <= Self.maximumDigits, digits.count <= Self.maximumDigits else { return nil }
+    digits += [UInt8](repeating: UInt8(ascii: "0"), count: zeros)
+    self.init((isNegative ? "-" : "") + String(decoding: digits, as: UTF8.self))
   }
 }

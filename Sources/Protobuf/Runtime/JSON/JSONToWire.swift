@@ -16,15 +16,14 @@ extension JSONTranscoder {
   func wire(of members: [JSONValue.Member], as message: ProtoMessage, depth: Int) throws(JSONFailure) -> [UInt8] {
     var found: [(field: ProtoField, value: JSONValue, name: String)] = []
     for member in members {
-      guard let field = message.fields.first(where: { $0.jsonName == member.name || $0.name == member.name }) else {
-        throw JSONFailure("\(message.fullName) has no field \"\(member.name)\"")
-      }
+      let named = message.fields.first { $0.jsonName.isSame(as: member.name) || $0.name.isSame(as: member.name) }
+      guard let field = named else { throw JSONFailure("\(message.fullName) has no such field", path: member.name) }
       guard !found.contains(where: { $0.field.number == field.number }) else {
         throw JSONFailure("occurs twice, as \(field.jsonName) and \(field.name)", path: member.name)
       }
       if member.value == .null { continue }
       if let oneof = field.oneofIndex, let other = found.first(where: { $0.field.oneofIndex == oneof }) {
-        throw JSONFailure("only one of \(other.name) and \(member.name) can be set")
+        throw JSONFailure("only one of \(other.name) and \(member.name) can be set", path: member.name)
       }
       found.append((field, member.value, member.name))
     }

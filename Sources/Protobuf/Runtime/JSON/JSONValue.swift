@@ -51,3 +51,9 @@ func naming<Result>(
 ) throws(JSONFailure) -> Result {
   do throws(JSONFailure) { return try body() } catch { throw error.inside(name()) }
 }
+
+extension StringProtocol {
+  /// Whether both are the same characters. `==` of Swift also takes an accent behind its letter for the letter with its accent, and
+  /// the sign of Kelvin for K, which are different keys to everybody else.
+  func isSame(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
+}

@@ -24,7 +24,9 @@ extension JSONTranscoder {
       }
       writer.secondsAndNanos(span.seconds, span.nanos)
     case .fieldMask:
-      for path in try plainText(value).split(separator: ",") { writer.string(1, try snakeCase(path)) }
+      let text = try plainText(value)
+      let paths = text.isEmpty ? [] : text.split(separator: ",", omittingEmptySubsequences: false)
+      for path in paths { writer.string(1, try snakeCase(path)) }
     case .structure, .value, .list: throw JSONFailure("\(message.fullName) is not supported")
     default:
       guard let field = message.field(number: 1) else { throw JSONFailure("\(message.fullName) has no value") }
@@ -62,6 +64,7 @@ extension JSONTranscoder {
 
   private func snakeCase(_ path: Substring) throws(JSONFailure) -> String {
     var result = ""
+    guard !path.isEmpty else { throw JSONFailure("a path is empty") }
     for character in path {
       guard character.isASCII, character != "_" else { throw JSONFailure("\"\(path)\" is no path of JSON names") }
       result += character.isUppercase ? "_" + character.lowercased() : String(character)

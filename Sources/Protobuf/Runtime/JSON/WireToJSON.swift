@@ -107,16 +107,18 @@ extension JSONTranscoder {
     }
     // The last value of a key counts; keys stay in the order in which they first came.
     var order: [String] = []
-    var latest: [String: WireReader.Value] = [:]
+    // As bytes: see `isSame`.
+    var latest: [[UInt8]: WireReader.Value] = [:]
     for value in values {
       let content = try contents(of: try bytes(value), as: entry)
       let key = try mapKey(content[1]?.last ?? defaultValue(of: keyField), of: keyField)
-      if latest.updateValue(content[2]?.last ?? defaultValue(of: valueField), forKey: key) == nil { order.append(key) }
+      let value = content[2]?.last ?? defaultValue(of: valueField)
+      if latest.updateValue(value, forKey: Array(key.utf8)) == nil { order.append(key) }
     }
     writer.name(field.jsonName)
     writer.beginObject()
     for key in order {
-      guard let value = latest[key] else { continue }
+      guard let value = latest[Array(key.utf8)] else { continue }
       writer.name(key)
       try naming("[\"\(key)\"]") { () throws(JSONFailure) in
         if valueField.type == .message {
