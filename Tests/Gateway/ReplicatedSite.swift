@@ -1,4 +1,5 @@
 import Foundation
+import FoundationNetworking
 import MainstayTesting
 import Testing
 
@@ -6,32 +7,68 @@ import Testing
 final class ReplicatedSite {
   let folder: TemporaryFolder
   let authority: TestAuthority
-  private let ports: [Int]
+  let ports: [Int]
   private var replicas: [Program.Running] = []
-  private let gateway: Program.Running
+  let gateway: Program.Running
   let gatewayPort: Int
+  let operatorsPort: Int
 
-  /// `settings` are lines of the gateway's configuration besides.
-  init(settings: String = "") async throws {
+  /// `upstreams` are the lines of the gateway's configuration that say where calls go, nil those of both replicas; `settings` are
+  /// others; `arguments` come on its command line.
+  init(
+    upstreams: (([Int]) -> String)? = nil, settings: String = "", arguments: [String] = []
+  ) async throws {
     authority = try TestAuthority()
     folder = authority.folder
     _ = try authority.issue("gateway", role: "service")
-    let free = try (0..<3).map { _ in try freePort() }
+    let free = try (0..<4).map { _ in try freePort() }
     ports = Array(free[0...1])
-    gatewayPort = free[2]
+    (gatewayPort, operatorsPort) = (free[2], free[3])
+    let lines = upstreams?(ports) ?? ReplicatedSite.upstreams(ports)
     let file = try folder.write(
-      "gateway.yaml",
-      """
-      listen: 127.0.0.1:\(gatewayPort)
-      tls: {certificate: gateway.pem, private_key: gateway-key.pem, authority: ca.pem, client_verification: optional}
-      upstreams: {interop: "127.0.0.1:\(ports[0]),127.0.0.1:\(ports[1])"}
-      routes: {grpc.testing: {upstream: interop, access: public}}
-      log_level: error
-      \(settings)
-      """)
-    gateway = try Program.Running("mainstay-gateway", ["--config", file])
+      "gateway.yaml", ReplicatedSite.configuration(gatewayPort, operatorsPort, lines + "\n" + settings))
+    gateway = try Program.Running("mainstay-gateway", ["--config", file] + arguments)
     for index in ports.indices { replicas.append(try start(index)) }
     for port in free { await listening(port) }
+  }
+
+  private static func configuration(_ port: Int, _ operatorsPort: Int, _ lines: String) -> String {
+    """
+    listen: 127.0.0.1:\(port)
+    operators: {listen: "127.0.0.1:\(operatorsPort)"}
+    tls: {certificate: gateway.pem, private_key: gateway-key.pem, authority: ca.pem, client_verification: optional}
+    \(lines)
+    """
+  }
+
+  /// The lines of a configuration by which calls go to replicas at these ports.
+  static func upstreams(_ ports: [Int]) -> String {
+    let replicas = ports.map { "127.0.0.1:\($0)" }.joined(separator: ",")
+    return "upstreams: {interop: \"\(replicas)\"}\nroutes: {grpc.testing: {upstream: interop, access: public}}"
+  }
+
+  /// Writes other lines into the gateway's configuration, in place of its file.
+  func configure(_ lines: String) throws {
+    let file = try folder.write("next.yaml", ReplicatedSite.configuration(gatewayPort, operatorsPort, lines))
+    guard rename(file, folder.file("gateway.yaml")) == 0 else { throw POSIXError(.EIO) }
+  }
+
+  /// Values of the gateway's figures by their name and labels.
+  func figures() async throws -> [String: Double] {
+    let url = try #require(URL(string: "http://127.0.0.1:\(operatorsPort)/metrics"))
+    let (data, _) = try await URLSession.shared.data(from: url)
+    let pairs = String(decoding: data, as: UTF8.self).split(separator: "\n").compactMap { line in
+      line.lastIndex(of: " ").flatMap { space in
+        Double(line[line.index(after: space)...]).map { (String(line[..<space]), $0) }
+      }
+    }
+    return Dictionary(pairs) { first, _ in first }
+  }
+
+  /// A figure of a replica; nil if there is none.
+  func figure(_ name: String, ofReplica index: Int) async throws -> Double? {
+    try await figures()[
+      "mainstay_upstream_replica_\(name){replica=\"127.0.0.1:\(ports[index])\",upstream=\"interop\"}"]
   }
 
   private func start(_ index: Int) throws -> Program.Running {

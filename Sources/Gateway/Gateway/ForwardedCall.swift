@@ -28,7 +28,6 @@ final class ForwardedCall: @unchecked Sendable {
   private let client: any CallerSide
   private let peer: Peer
   private let loop: EventLoop
-  private let gateway: GatewayAcceptor
   private let share: GatewayShare
   /// Who answers instead of a service: the gateway itself.
   private var own: (any HTTP2StreamHandler)?
@@ -62,27 +61,24 @@ final class ForwardedCall: @unchecked Sendable {
   private var clientCredit = 0
   private var serverCredit = 0
 
-  init(
-    _ client: any CallerSide, peer: Peer, gateway: GatewayAcceptor, _ share: GatewayShare
-  ) {
+  init(_ client: any CallerSide, peer: Peer, share: GatewayShare) {
     self.client = client
     self.peer = peer
-    loop = share.loop
-    self.gateway = gateway
     self.share = share
+    loop = share.loop
   }
 
   private func begin(_ headers: HeaderBlock, endStream: Bool) {
     let known = CallHeaders(headers)
     if !known.isGRPC || !known.isPost {
       isOver = true
-      if let stream = client as? HTTP2Stream { gateway.translate(stream, headers, peer: peer, loop: loop, endStream) }
+      if let stream = client as? HTTP2Stream { share.translate(stream, headers, peer: peer, endStream) }
       return
     }
     caller = peer.certificate.map { Caller(certificate: $0) }
     trace = share.trace(continuing: known.trace)
     began = loop.clock.monotonicNanoseconds()
-    switch gateway.routes.decide(path: known.path, service: known.service, caller: caller) {
+    switch share.settings.routes.decide(path: known.path, service: known.service, caller: caller) {
     case .refuse(let error, let method):
       refused = method
       loop.metrics.began(method)
@@ -93,7 +89,7 @@ final class ForwardedCall: @unchecked Sendable {
         return end(RPCError(.unimplemented, "the gateway answers this in gRPC only"))
       }
       began = 0
-      own = gateway.own.accept(stream, peer: peer, loop: loop)
+      own = share.answers.own.accept(stream, peer: peer, loop: loop)
       own?.received(headers: headers, endStream: endStream)
     case .forward(let upstream, let method):
       loop.metrics.began(method)

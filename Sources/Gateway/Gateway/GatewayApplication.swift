@@ -1,53 +1,47 @@
-import API
 import Core
 import Logging
-import Protobuf
 import RPCCore
 import RPCTransport
 import ServiceRuntime
+import Synchronization
 
 /// The gateway: one door for all services.
 public enum GatewayApplication {
   /// Its settings beside those of every service.
-  public static let keys = [
-    ConfigurationKey(
-      "upstreams.*", "HOST:PORT of each service, for example upstreams.customer; replicas with commas between"),
-    ConfigurationKey(
-      "retries.attempts", "attempts at a call that may be sent twice, the first included; 1 means no retries",
-      default: "4"),
-    ConfigurationKey(
-      "cors.origins", "origins whose pages may call, for example https://desk.example; several with commas between",
-      default: ""),
-    ConfigurationKey(
-      "access_log", "file for a line of JSON about each call, - for standard output; none if empty", default: ""),
-    ConfigurationKey("routes.*", "routes.PACKAGE.upstream and .access for packages beside mainstay.AREA.v1"),
-  ]
+  public static let keys =
+    GatewaySettings.keys + [
+      ConfigurationKey(
+        "access_log", "file for a line of JSON about each call, - for standard output; none if empty", default: "")
+    ]
 
   /// Lines of the access log wait no longer than this to be written.
   private static let logInterval = Duration.milliseconds(200)
 
+  /// Throws for settings with which it does not start, such as a route that leads nowhere.
+  public static func check(_ environment: ServiceEnvironment) throws {
+    _ = try GatewaySettings(environment.configuration, access: environment.access)
+  }
+
   /// Sets it up; throws when a route leads nowhere.
   public static func start(_ environment: ServiceEnvironment) async throws -> ServiceApplication {
-    let routes = try Routes(environment.configuration, access: environment.access)
+    let settings = try GatewaySettings(environment.configuration, access: environment.access)
     let context = try environment.upstreamCertificates()
-    let origins = environment.configuration.text("cors.origins").split(separator: ",")
-    let web = WebCalls(
-      cors: try CORS(origins.map { $0.filter { $0 != " " } }),
-      transcoder: JSONTranscoder(try APIDescriptors.pool.get()),
-      maximumBytes: environment.limits.calls.maximumMessageBytes)
-    let attempts = try environment.configuration.integer("retries.attempts", in: 1...10)
     let observers = try observers(environment)
+    let running = RunningGateway()
     var application = ServiceApplication(
       .streams { health in
-        var retries = RetryPolicy()
-        retries.maximumAttempts = attempts
-        let router = try InfrastructureServices.router(
-          [], listed: routes.services, health: health, access: environment.access, group: environment.group)
-        let own = GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger)
-        return GatewayAcceptor(
-          routes: routes, own: own, group: environment.group, context: context, connections: environment.upstreamPool,
-          retrying: retries, web: web, observing: observers)
+        let acceptor = try GatewayAcceptor(
+          settings, environment, health: health, context: context, observing: observers)
+        running.acceptor.withLock { $0 = acceptor }
+        return acceptor
       })
+    application.reload = ConfigurationReload(GatewaySettings.keys) {
+      let settings = try GatewaySettings($0, access: environment.access)
+      try running.acceptor.withLock { $0 }?.take(settings)
+    }
+    application.gauges = {
+      ReplicaGauges.gauges(try await environment.group.channelFacts()) + (observers.accessLog?.gauges ?? [])
+    }
     guard let log = observers.accessLog else { return application }
     let loop = environment.group.first
     application.background.append {
@@ -57,9 +51,9 @@ public enum GatewayApplication {
         log.flush()
       }
     }
-    application.gauges = { log.gauges }
     return application
   }
+
   private static func observers(_ environment: ServiceEnvironment) throws -> Observers {
     let isOutput = environment.configuration.text("access_log") == "-"
     let path = isOutput ? "-" : environment.configuration.path("access_log")
@@ -69,4 +63,9 @@ public enum GatewayApplication {
       : AccessLog(path: path, clock: environment.clock, random: environment.random, logger: environment.logger)
     return Observers(accessLog: log, slowCalls: environment.slowCalls)
   }
+}
+
+/// The gateway once it has been set up: changes of the configuration go to it.
+private final class RunningGateway: Sendable {
+  let acceptor = Mutex<GatewayAcceptor?>(nil)
 }

@@ -2,25 +2,49 @@ import Core
 import RPCCore
 import RPCTransport
 
-/// What one event loop has of the gateway.
+/// What one event loop has of the gateway: the settings that hold there, and the connections to the services.
 ///
 /// Unchecked Sendable: used on its loop only.
 final class GatewayShare: @unchecked Sendable {
   let loop: EventLoop
+  private(set) var settings: GatewaySettings
+  private(set) var answers: GatewayAnswers
   let upstreams: UpstreamConnections
-  let posts: WebhookPosts
   let observers: Observers
+  private let posts: WebhookPosts
   private var spans: SeededGenerator
 
   init(
-    _ loop: EventLoop, _ connections: UpstreamConnections, _ upstreams: [String: Routes.Upstream],
+    _ loop: EventLoop, _ settings: GatewaySettings, _ answers: GatewayAnswers, _ upstreams: UpstreamConnections,
     _ observers: Observers
   ) {
-    self.loop = loop
-    self.upstreams = connections
-    self.observers = observers
-    posts = WebhookPosts(upstreams, connections, loop: loop)
+    (self.loop, self.settings, self.answers) = (loop, settings, answers)
+    (self.upstreams, self.observers) = (upstreams, observers)
+    posts = WebhookPosts(upstreams, loop: loop)
     spans = SeededGenerator(seed: loop.random.next())
+  }
+
+  /// Goes on with other settings. Calls that run keep what they began with.
+  func take(_ settings: GatewaySettings, _ answers: GatewayAnswers) {
+    (self.settings, self.answers) = (settings, answers)
+    upstreams.take(settings)
+    posts.forgetGone()
+  }
+
+  /// Takes over a stream whose headers are not gRPC's: a call in another protocol, or a request that is refused.
+  func translate(_ stream: HTTP2Stream, _ headers: HeaderBlock, peer: Peer, _ endStream: Bool) {
+    if WebhookPost.takes(stream, headers, posts, loop: loop) { return }
+    let handler = answers.web.take(stream, headers, routes: settings.routes, peer: peer) {
+      ForwardedCall($0, peer: peer, share: self)
+    } refused: {
+      refused($0, $1, CallHeaders(headers), wire: "connect")
+    }
+    if let handler {
+      stream.handler = handler
+      handler.received(headers: headers, endStream: endStream)
+    } else {
+      _ = HTTPRefusal.takes(stream, headers)
+    }
   }
 
   /// Where a call belongs: in the trace that its client named, as the gateway's own span, or in a new one.

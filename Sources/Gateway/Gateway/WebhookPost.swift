@@ -159,18 +159,20 @@ final class WebhookPosts: @unchecked Sendable {
   static let rate = (second: 500.0, burst: 1_000.0)
 
   private let upstreams: UpstreamConnections
-  private let routes: [String: Routes.Upstream]
   private let loop: EventLoop
-  private var channels: [String: ClientChannel] = [:]
+  private var channels: [String: (pool: ConnectionPool, channel: ClientChannel)] = [:]
   private var underWay = 0
   private var budget = WebhookPosts.rate.burst
   private var last: UInt64 = 0
 
-  init(_ routes: [String: Routes.Upstream], _ upstreams: UpstreamConnections, loop: EventLoop) {
-    (self.routes, self.upstreams, self.loop) = (routes, upstreams, loop)
+  init(_ upstreams: UpstreamConnections, loop: EventLoop) {
+    (self.upstreams, self.loop) = (upstreams, loop)
   }
 
-  func serves(_ service: String) -> Bool { routes[service] != nil }
+  /// Lets go of channels to services that are not there any more.
+  func forgetGone() { channels = channels.filter { serves($0.key) } }
+
+  func serves(_ service: String) -> Bool { upstreams.connections(toServiceNamed: service) != nil }
 
   /// Takes a place; false if there is none.
   func begin(at nanoseconds: UInt64) -> Bool {
@@ -188,7 +190,7 @@ final class WebhookPosts: @unchecked Sendable {
   func pass(
     _ request: ReceiveWebhookRequest, to service: String, clock: any Clock
   ) async -> Result<ReceiveWebhookResponse, RPCError> {
-    guard let upstream = routes[service], let channel = channel(to: upstream) else {
+    guard let channel = channel(to: service) else {
       return .failure(RPCError(.unimplemented, "there is no service \(service)"))
     }
     var options = CallOptions(deadline: Deadline(after: WebhookPost.patience, clock: clock))
@@ -202,11 +204,11 @@ final class WebhookPosts: @unchecked Sendable {
     }
   }
 
-  private func channel(to upstream: Routes.Upstream) -> ClientChannel? {
-    if let channel = channels[upstream.name] { return channel }
-    guard let pool = upstreams.connections(to: upstream)?.pool else { return nil }
+  private func channel(to service: String) -> ClientChannel? {
+    guard let pool = upstreams.connections(toServiceNamed: service)?.pool else { return nil }
+    if let known = channels[service], known.pool === pool { return known.channel }
     let channel = ClientChannel(pool, loop: loop)
-    channels[upstream.name] = channel
+    channels[service] = (pool, channel)
     return channel
   }
 }

@@ -1,4 +1,6 @@
 import Gateway
 import ServiceRuntime
 
-await ServiceProcess.run("gateway", keys: GatewayApplication.keys) { try await GatewayApplication.start($0) }
+await ServiceProcess.run("gateway", keys: GatewayApplication.keys, check: GatewayApplication.check) {
+  try await GatewayApplication.start($0)
+}

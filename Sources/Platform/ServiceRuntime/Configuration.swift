@@ -11,6 +11,8 @@ public struct Configuration: Sendable {
 
   private var values: [String: Value] = [:]
   private let keys: [ConfigurationKey]
+  /// The file that was read; nil if there was none.
+  public private(set) var file: String?
 
   /// What the command line asks for beside settings.
   public enum Request: Sendable, Equatable {
@@ -29,7 +31,8 @@ public struct Configuration: Sendable {
     self.keys = keys
     let (flags, file) = try Configuration.parse(arguments, keys: keys)
     for key in keys { key.defaultValue.map { values[key.name] = Value(text: $0, folder: "") } }
-    if let path = file ?? environment["MAINSTAY_CONFIG"] { try read(path) }
+    self.file = file ?? environment["MAINSTAY_CONFIG"]
+    if let path = self.file { try read(path) }
     for (variable, text) in environment where variable.hasPrefix("MAINSTAY_") {
       // Variables of other programs of the family are not ours to judge.
       if let key = keys.first(where: { $0.variable == variable }) {
@@ -107,6 +110,11 @@ public struct Configuration: Sendable {
   public func names(below prefix: String) -> [String] {
     values.keys.filter { $0.hasPrefix(prefix + ".") && !$0.hasSuffix(".*") }
       .map { String($0.dropFirst(prefix.count + 1)) }.sorted()
+  }
+
+  /// Full names of the settings that say something else than those of another configuration, in order.
+  public func changes(from other: Configuration) -> [String] {
+    Set(values.keys).union(other.values.keys).filter { text($0) != other.text($0) }.sorted()
   }
 
   private mutating func read(_ path: String) throws(ConfigurationError) {

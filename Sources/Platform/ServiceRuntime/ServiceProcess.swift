@@ -26,6 +26,8 @@ public struct ServiceApplication: Sendable {
   public var metrics: @Sendable () -> String = { "" }
   /// Whether nothing is known that should not be so in what it has stored; nil for a program that stores nothing.
   public var isSound: (@Sendable () -> Bool)?
+  /// What it takes over from a changed configuration while it runs; nil if that is nothing.
+  public var reload: ConfigurationReload?
   /// Called last, when nothing runs any more.
   public var close: @Sendable () -> Void
 
@@ -91,25 +93,32 @@ public enum ServiceProcess {
   private static let longestIdlePoll = 1_000
 
   /// Runs a program until SIGTERM or SIGINT; never returns. Exit code 0 after a clean stop, 1 when it cannot serve, 2 when the
-  /// configuration or an argument is wrong; each with one line on standard error.
+  /// configuration or an argument is wrong; each with one line on standard error. `check` throws what `start` would for the settings
+  /// alone: --check-config asks it.
   public static func run(
     _ name: String, keys: [ConfigurationKey],
+    check: @escaping @Sendable (ServiceEnvironment) throws -> Void = { _ in },
     _ start: @escaping @Sendable (ServiceEnvironment) async throws -> ServiceApplication
   ) async -> Never {
     let arguments = Array(CommandLine.arguments.dropFirst())
     let keys = ConfigurationKey.common + keys
     do {
       if Configuration.request(arguments) == .help { end(0, help(name, keys), to: STDOUT_FILENO) }
-      let configuration = try Configuration(arguments: arguments, environment: environmentVariables(), keys: keys)
+      let variables = environmentVariables()
+      let read = { @Sendable () throws(ConfigurationError) in
+        try Configuration(arguments: arguments, environment: variables, keys: keys)
+      }
+      let configuration = try read()
       let signals = try SignalWatch([SIGTERM, SIGINT, SIGHUP])
       let environment = try makeEnvironment(name, configuration)
       if Configuration.request(arguments) == .check {
         _ = try (environment.tls(), configuration.address("listen"))
         if !configuration.text("operators.listen").isEmpty { _ = try configuration.address("operators.listen") }
+        try check(environment)
         end(0, "the configuration is valid; its limits are\n\(limits(configuration))", to: STDOUT_FILENO)
       }
       signals.start(on: environment.group.first)
-      try await environment.group.first.run { try await serve(name, environment, signals, start) }
+      try await environment.group.first.run { try await serve(name, environment, signals, read, start) }
     } catch let error as ConfigurationError {
       end(2, "mainstay-\(name): \(error)")
     } catch {
@@ -141,6 +150,7 @@ public enum ServiceProcess {
 
   private static func serve(
     _ name: String, _ environment: ServiceEnvironment, _ signals: SignalWatch,
+    _ read: @escaping @Sendable () throws(ConfigurationError) -> Configuration,
     _ start: @escaping @Sendable (ServiceEnvironment) async throws -> ServiceApplication
   ) async throws {
     let (configuration, logger) = (environment.configuration, environment.logger)
@@ -158,8 +168,10 @@ public enum ServiceProcess {
     listening.budget = limits.budget
     listening.onCertificates = { logger.certificatesRead($0, for: "callers") }
     let server = try await Server(listening, acceptor: acceptor, group: environment.group)
-    let operators = try await startOperators(environment, health, application)
+    let live = application.reload.map { LiveConfiguration(configuration, $0, logger, environment.clock, read: read) }
+    let operators = try await startOperators(environment, health, application, live)
     let background = startBackground(application, environment)
+    live?.watch(on: environment.group.first)
     let ready = application.ready
     let opening = environment.group.first.spawn {
       guard (try? await ready()) != nil, !Task.isCancelled else { return }
@@ -170,6 +182,7 @@ public enum ServiceProcess {
     while signal == SIGHUP {
       server.reloadCertificates()
       environment.clientCertificates.reload()
+      live?.reload()
       signal = await signals.next()
     }
     logger.info("stopping", metadata: ["signal": "\(signal)"])
@@ -185,13 +198,15 @@ public enum ServiceProcess {
 
   /// The operators' listener; nil if none is configured.
   private static func startOperators(
-    _ environment: ServiceEnvironment, _ health: HealthRegistry, _ application: ServiceApplication
+    _ environment: ServiceEnvironment, _ health: HealthRegistry, _ application: ServiceApplication,
+    _ live: LiveConfiguration?
   ) async throws -> OperatorServer? {
     let key = "operators.listen"
     guard !environment.configuration.text(key).isEmpty else { return nil }
     let address = try environment.configuration.address(key)
     let answers = OperatorAnswers(
-      group: environment.group, health: health, metrics: application.metrics, gauges: application.gauges)
+      group: environment.group, health: health, metrics: application.metrics
+    ) { (live?.gauges ?? []) + (try await application.gauges()) }
     let server = try await OperatorServer(
       host: address.host, port: address.port, loop: environment.group.first
     ) { await answers.answer($0) }

@@ -87,7 +87,7 @@ final class AccessLog: Sendable {
   func flush() {
     state.withLock { state in
       if path != "-", AccessLog.isMoved(state.descriptor, path), let descriptor = AccessLog.open(path) {
-        write(&state)
+        // What was gathered since goes to the new file: who moved the old one may be reading it.
         close(state.descriptor)
         state.descriptor = descriptor
       }

@@ -10,9 +10,21 @@ struct AddressBook {
   private let intervalNanoseconds: UInt64
 
   init(_ targets: [ConnectionTarget], interval: Duration) {
-    entries = targets.map { Entry(target: $0) }
+    entries = []
     intervalNanoseconds = UInt64(max(0, interval / .nanoseconds(1)))
+    replace(targets)
   }
+
+  /// Has these targets from now on; of those that it had it knows what it knew. One that is named twice is one.
+  mutating func replace(_ targets: [ConnectionTarget]) {
+    let known = entries
+    entries = []
+    for target in targets where !contains(target) {
+      entries.append(known.first { $0.target == target } ?? Entry(target: target))
+    }
+  }
+
+  func contains(_ target: ConnectionTarget) -> Bool { entries.contains { $0.target == target } }
 
   /// Whether an answer is awaited.
   var isResolving: Bool { entries.contains { $0.isResolving } }
@@ -28,7 +40,8 @@ struct AddressBook {
   }
 
   /// The answer has come.
-  mutating func endResolution(of index: Int, at now: UInt64) {
+  mutating func endResolution(of target: ConnectionTarget, at now: UInt64) {
+    guard let index = entries.firstIndex(where: { $0.target == target }) else { return }
     entries[index].isResolving = false
     entries[index].notBefore = now &+ intervalNanoseconds
   }

@@ -12,6 +12,8 @@ import RPCCore
 public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   /// How a pool behaves.
   public struct Configuration: Sendable {
+    /// What figures call the service; "" if they need not tell of its replicas.
+    public var name = ""
     /// How calls are shared out among addresses.
     public var policy = LoadBalancing.pickFirst
     /// Limits of each connection.
@@ -51,7 +53,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   /// Unique within the process.
   let identifier = nextChannelIdentifier()
   /// ":authority" of the calls: that of the first target.
-  public let authority: String
+  public private(set) var authority: String
   /// Figures of the attempts at calls that whoever uses the pool without a channel makes on its connections.
   public let attempts = CallMetrics()
   private let loop: EventLoop
@@ -135,6 +137,16 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     advance()
   }
 
+  /// Has these targets from now on. Connections to those that stay go on; those to others end when their calls have, and take no
+  /// new ones.
+  public func replace(_ targets: [ConnectionTarget]) {
+    loop.assertOnLoop()
+    addresses.replace(targets)
+    authority = targets.first?.authority ?? ""
+    remove { !addresses.contains($0.target) }
+    advance()
+  }
+
   /// What the pool as a whole is doing.
   public var state: ConnectivityState {
     let states = Set(subchannels.map(\.machine.state))
@@ -164,7 +176,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   var facts: ChannelFacts {
     let own = subchannels.map(\.facts)
     return ChannelFacts(
-      identifier: identifier, target: authority, state: state,
+      identifier: identifier, name: configuration.name, target: authority, state: state,
       statistics: own.reduce(into: past) { $0 += $1.statistics }, subchannels: own)
   }
 
@@ -338,13 +350,13 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       else { continue }
       let literal = SocketAddress.resolve(host: target.host, port: target.port, literal: true)
       if !literal.isEmpty {
-        resolved(index, literal)
+        resolved(target, literal)
       } else {
         let loop = loop
         let bound = LoopBound(WeakPool(pool: self), on: loop)
         NameResolver.shared.resolve(host: target.host, port: target.port) { found in
           loop.execute {
-            bound.value.pool?.resolved(index, found)
+            bound.value.pool?.resolved(target, found)
             bound.value.pool?.advance()
           }
         }
@@ -353,9 +365,10 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     scheduleResolution(now)
   }
 
-  private func resolved(_ index: Int, _ found: [SocketAddress]) {
-    let target = addresses.entries[index].target
-    addresses.endResolution(of: index, at: loop.clock.monotonicNanoseconds())
+  private func resolved(_ target: ConnectionTarget, _ found: [SocketAddress]) {
+    // It may have been taken out while its name was looked up.
+    guard addresses.contains(target) else { return }
+    addresses.endResolution(of: target, at: loop.clock.monotonicNanoseconds())
     // A name server that is down takes nothing away.
     guard !found.isEmpty else {
       guard !subchannels.contains(where: { $0.target == target }) else { return }
@@ -363,15 +376,20 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       lastError = RPCError(.unavailable, "cannot connect to \(target.authority): no such host")
       return
     }
-    let gone = subchannels.filter { $0.target == target && !found.contains($0.address) }
+    remove { $0.target == target && !found.contains($0.address) }
+    for address in found where subchannels.count < ConnectionPool.maximumAddresses {
+      guard !subchannels.contains(where: { $0.target == target && $0.address == address }) else { continue }
+      subchannels.append(makeSubchannel(target, address, isExtra: false))
+    }
+  }
+
+  /// Ends connections when their calls have ended, and makes no others in their place.
+  private func remove(_ isGone: (Subchannel) -> Bool) {
+    let gone = subchannels.filter(isGone)
     subchannels.removeAll { subchannel in gone.contains { $0 === subchannel } }
     for subchannel in gone {
       past += subchannel.facts.statistics
       subchannel.shutDown()
-    }
-    for address in found where subchannels.count < ConnectionPool.maximumAddresses {
-      guard !subchannels.contains(where: { $0.target == target && $0.address == address }) else { continue }
-      subchannels.append(makeSubchannel(target, address, isExtra: false))
     }
   }
 

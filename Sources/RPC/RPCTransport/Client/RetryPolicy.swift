@@ -3,7 +3,7 @@ import RPCCore
 
 /// Which attempts at a call are made again, and how soon (gRFC A6). Only calls that may be sent twice are: those whose method says
 /// that it is idempotent. What no server has begun is sent again in any case, without counting here (transparent retries).
-public struct RetryPolicy: Sendable {
+public struct RetryPolicy: Sendable, Equatable {
   /// Attempts at one call, the first included.
   public var maximumAttempts = 4
   /// Most time before the second attempt. The time is drawn between nothing and this, which is longer before each further one.

@@ -46,6 +46,8 @@ public struct SubchannelFacts: Sendable {
 public struct ChannelFacts: Sendable {
   /// Unique within the process.
   public let identifier: Int64
+  /// `ConnectionPool.Configuration.name`.
+  public let name: String
   /// HOST:PORT.
   public let target: String
   /// What it is doing as a whole.

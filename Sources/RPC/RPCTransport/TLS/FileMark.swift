@@ -1,13 +1,14 @@
 import Glibc
 
 /// What tells one state of a file from another (stat(2)); a file that is not there has one as well.
-struct FileMark: Equatable {
+public struct FileMark: Equatable, Sendable {
   private var inode: UInt64 = 0
   private var size: Int = 0
   private var seconds: Int = 0
   private var nanoseconds: Int = 0
 
-  init(_ path: String?) {
+  /// The file's state now; a path of nil is that of no file.
+  public init(_ path: String?) {
     var status = stat()
     guard let path, stat(path, &status) == 0 else { return }
     inode = UInt64(status.st_ino)
