@@ -2,21 +2,31 @@
 """The gateway against HAProxy and nginx: the same backend (the interop server), the same load, in turn so that a busy minute hits
 all. The proxy is alone on core 0; the backend and the client share core 1.
 
-    unary       CPU of the proxy's process per UnaryCall with a reply of 200 bytes (h2load, 16 connections x 16 streams)
+    unary       CPU of the proxy's process per UnaryCall with a reply of 200 bytes (h2load, 16 connections x 16 streams); once more with
+                the access logs of the gateway and of HAProxy on, the gateway's other settings besides
     latency     p50 of one call at a time on one connection (mainstay-load), less that of the backend called directly
     download    one StreamingOutputCall with replies of 1 MiB (h2load): CPU of the proxy per MiB, and MiB per second
     upload      one StreamingInputCall with messages of 1 MiB: the same
+    connections 10,000 client connections held open, of which 1,000 call: KiB of the proxy for each connection before and
+                under calls, and p50 and p99 of the calls; once, after the rounds
 
 HAProxy reuses connections always and has H2 windows of 1 MiB, on one thread; nginx has one worker and keeps connections. All
 check the backend's certificate. Standard library only."""
 
 import argparse
+import json
 import pathlib
+import resource
+import signal
+import subprocess
 import sys
 import tempfile
+import time
 
 from mainstay_system import ROOT, free_port
-from measure import BINARIES, Servers, load, load_average, spread, write_figures
+from idle import await_connections, open_descriptors
+from measure import (BINARIES, Servers, allow_many_descriptors, load, load_average, pinned, resident_bytes, spread,
+                     write_figures)
 from run import UNARY_CALL, UNARY_REQUEST, Subject, body_file
 from run import measure as measure_unary
 from wire import download_body, stream, upload_body
@@ -24,7 +34,7 @@ from wire import download_body, stream, upload_body
 HAPROXY = """
 global
   nbthread 1
-  maxconn 9000
+  maxconn {connections}
   tune.h2.initial-window-size 1048576
   tune.h2.max-concurrent-streams 1000
   {log_target}
@@ -82,7 +92,18 @@ routes:
   grpc.testing: {{upstream: interop, access: public}}
 event_loops: 1
 log_level: warning
+{more}
 """
+
+# What an installation has on beside forwarding.
+FULL = """
+access_log: {folder}/access.jsonl
+"""
+
+# Connections that are held, those among them that call, and what is left for other files.
+HELD, CALLING, SPARE = 10_000, 1_000, 500
+# Calls a second on those that call, and how long.
+RATE, SECONDS = 2_000, 5
 
 
 def write(folder, name, text):
@@ -96,9 +117,19 @@ def children(pid):
     return [int(each) for each in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def start_gateway(servers, backend):
+def allow_descriptors():
+    """Enough for HAProxy, which wants two for each connection that it might have; as many as there may be if that is less."""
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * HELD + 2 * SPARE,) * 2)
+    except (OSError, ValueError):
+        allow_many_descriptors()
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def start_gateway(servers, backend, full=False):
     port, folder = free_port(), servers.folder
-    config = write(folder, "gateway.yaml", GATEWAY.format(port=port, folder=folder, backend=backend))
+    more = FULL.format(folder=folder) if full else ""
+    config = write(folder, f"gateway-{port}.yaml", GATEWAY.format(port=port, folder=folder, backend=backend, more=more))
     return port, servers.start([str(BINARIES / "mainstay-gateway"), "--config", config], port)
 
 
@@ -108,7 +139,7 @@ def start_haproxy(servers, backend, log=False):
     both.write_text(pathlib.Path(servers.certificate).read_text() + pathlib.Path(servers.key).read_text())
     both.chmod(0o600)
     config = write(folder, f"haproxy-{port}.cfg", HAPROXY.format(
-        port=port, folder=folder, backend=backend, log_target="log stdout format raw local0" if log else "",
+        port=port, folder=folder, backend=backend, connections=(allow_descriptors() - SPARE) // 2, log_target="log stdout format raw local0" if log else "",
         log="log global\n  option httplog" if log else ""))
     return port, servers.start(["haproxy", "-db", "-f", config], port)
 
@@ -126,13 +157,51 @@ def latency(servers, port, calls):
     return result["latency_microseconds"]["p50"]
 
 
-def measure_round(servers, proxies, direct, bodies, options):
+def unary(name, port, pid, body, calls):
+    """CPU for each call, and calls a second."""
+    subject = Subject(name, f"https://127.0.0.1:{port}/{UNARY_CALL}", {name: pid}, body)
+    figures = measure_unary(subject, calls, 16, 16)
+    return figures["cpu_microseconds"][name], figures["calls_per_second"]
+
+
+def hold(servers, port, connections, rate, duration, *more):
+    """A client that holds so many connections open and calls at a rate."""
+    return subprocess.Popen(
+        pinned(1, [str(BINARIES / "mainstay-load"), UNARY_CALL, "--data", '{"responseSize": 200}', "--target",
+                   f"localhost:{port}", "--ca", servers.certificate, "--connections", str(connections), "--rate", str(rate),
+                   "--duration", duration, *more]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def measure_connections(servers, port, pid):
+    """KiB for each of many connections, and how calls on some of them fare."""
+    before, descriptors = resident_bytes(pid), open_descriptors(pid)
+    result = pathlib.Path(servers.folder, f"held-{port}.json")
+    holder = hold(servers, port, HELD - CALLING, 1, "10m")
+    try:
+        await_connections(pid, descriptors + HELD - CALLING, holder)
+        idle = (resident_bytes(pid) - before) / (HELD - CALLING) / 1024
+        caller = hold(servers, port, CALLING, RATE, f"{SECONDS}s", "--json", str(result))
+        most = 0
+        while caller.poll() is None:
+            most = max(most, resident_bytes(pid))
+            time.sleep(0.1)
+        if caller.returncode != 0:
+            sys.exit(f"calls on held connections failed: {caller.stderr.read()}")
+        latency = json.loads(result.read_text())["latency_microseconds"]
+        return {"idle_kib": idle, "calling_kib": (most - before) / HELD / 1024, "p50": latency["p50"], "p99": latency["p99"]}
+    finally:
+        holder.send_signal(signal.SIGINT)
+        holder.wait()
+
+
+def measure_round(servers, proxies, logging, direct, bodies, options):
     """All measures of all proxies once."""
     done = {}
     for name, (port, pid) in proxies.items():
-        subject = Subject(name, f"https://127.0.0.1:{port}/{UNARY_CALL}", {name: pid}, bodies["unary"])
-        unary = measure_unary(subject, options.calls, 16, 16)
-        done[name] = {"unary cpu_microseconds": unary["cpu_microseconds"][name], "unary calls_per_second": unary["calls_per_second"]}
+        cpu, calls = unary(name, port, pid, bodies["unary"], options.calls)
+        done[name] = {"unary cpu_microseconds": cpu, "unary calls_per_second": calls}
+    for name, (port, pid) in logging.items():
+        done[name]["unary cpu_microseconds, log on"], _ = unary(name, port, pid, bodies["unary"], options.calls)
     base = latency(servers, direct, options.latency_calls)
     for name, (port, _) in proxies.items():
         done[name]["latency added_microseconds"] = latency(servers, port, options.latency_calls) - base
@@ -162,25 +231,32 @@ def main():
         backend, _ = servers.mainstay(core=1)
         proxies = {"gateway": start_gateway(servers, backend), "haproxy": start_haproxy(servers, backend),
                    "nginx": start_nginx(servers, backend)}
-        measure_round(servers, proxies, backend, bodies, options)  # warm up
+        logging = {"gateway": start_gateway(servers, backend, full=True), "haproxy": start_haproxy(servers, backend, log=True)}
+        measure_round(servers, proxies, logging, backend, bodies, options)  # warm up
         rounds = []
         for number in range(options.rounds):
-            turned = dict(sorted(proxies.items(), reverse=number % 2))
-            rounds.append(measure_round(servers, turned, backend, bodies, options))
+            turned, turned_logging = (dict(sorted(each.items(), reverse=number % 2)) for each in (proxies, logging))
+            rounds.append(measure_round(servers, turned, turned_logging, backend, bodies, options))
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
+        held = {name: measure_connections(servers, port, pid) for name, (port, pid) in proxies.items()}
 
     names = list(proxies)
     print(f"\n{'':<36}" + "".join(f"{name:>12}" for name in names) + f"{'/ haproxy':>12}{'min–max':>14}{'/ nginx':>10}")
     summary = {}
     for figure in rounds[0]["gateway"]:
-        values = {name: spread([each[name][figure] for each in rounds]) for name in names}
-        ratio = {name: spread([each["gateway"][figure] / each[name][figure] for each in rounds]) for name in names[1:]}
+        measured = [name for name in names if figure in rounds[0][name]]
+        values = {name: spread([each[name][figure] for each in rounds]) for name in measured}
+        ratio = {name: spread([each["gateway"][figure] / each[name][figure] for each in rounds]) for name in measured[1:]}
         summary[figure] = {"values": values, "ratios": ratio}
-        print(f"{figure:<36}" + "".join(f"{values[name]['median']:>12,.1f}" for name in names)
+        print(f"{figure:<36}" + "".join(f"{values[name]['median']:>12,.1f}" if name in values else f"{'':>12}" for name in names)
               + f"{ratio['haproxy']['median']:>12.2f}   {ratio['haproxy']['min']:.2f}–{ratio['haproxy']['max']:<8.2f}"
-              + f"{ratio['nginx']['median']:>7.2f}")
+              + (f"{ratio['nginx']['median']:>7.2f}" if "nginx" in ratio else ""))
+    print(f"\n{HELD:,} client connections, calls on {CALLING:,} of them, {RATE:,} a second:")
+    for name, figures in held.items():
+        print(f"{name:<12}{figures['idle_kib']:>8.1f} KiB for each idle one, {figures['calling_kib']:.1f} for each under calls; "
+              f"p50 {figures['p50']:,.0f} us, p99 {figures['p99']:,.0f} us")
     print(f"load of the machine: {load_before:.1f} before, {load_average():.1f} after")
-    write_figures(options.json, figures=summary, load_before=load_before)
+    write_figures(options.json, figures=summary, connections=held, load_before=load_before)
     print(f"\nFigures: {options.json}")
 
 

@@ -28,6 +28,19 @@ def open_descriptors(pid):
     return sum(1 for _ in pathlib.Path(f"/proc/{pid}/fd").iterdir())
 
 
+def await_connections(pid, descriptors, holder):
+    """Returns when a server has so many descriptors that a client opens; ends the program if it does not come to that."""
+    end = time.monotonic() + CONNECT_SECONDS
+    while open_descriptors(pid) < descriptors * (1 - TOLERANCE):
+        if holder.poll() is not None:
+            sys.exit(f"mainstay-load ended: {holder.stderr.read()}")
+        if time.monotonic() > end:
+            sys.exit(f"only {open_descriptors(pid)} of {descriptors} descriptors after {CONNECT_SECONDS} s")
+        time.sleep(0.1)
+    # The last handshakes end.
+    time.sleep(1)
+
+
 def measure(servers, port, pid, connections):
     """KiB for each connection."""
     before, descriptors = resident_bytes(pid), open_descriptors(pid)
@@ -36,15 +49,7 @@ def measure(servers, port, pid, connections):
                    "--ca", servers.certificate, "--connections", str(connections), "--rate", "1", "--duration", "10m"]),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        end = time.monotonic() + CONNECT_SECONDS
-        while open_descriptors(pid) - descriptors < connections * (1 - TOLERANCE):
-            if holder.poll() is not None:
-                sys.exit(f"mainstay-load ended: {holder.stderr.read()}")
-            if time.monotonic() > end:
-                sys.exit(f"only {open_descriptors(pid) - descriptors} connections after {CONNECT_SECONDS} s")
-            time.sleep(0.1)
-        # The last handshakes end.
-        time.sleep(1)
+        await_connections(pid, descriptors + connections, holder)
         return (resident_bytes(pid) - before) / connections / 1024
     finally:
         holder.send_signal(signal.SIGINT)
