@@ -10,6 +10,7 @@ build=(
 test=(
   python3 python3-venv                                                  # gRPC clients that we did not write
   nghttp2-client openssl curl                                           # h2load, nghttp, wrong certificates
+  chromium                                                              # calls through the gateway from a page
   postgresql procps                                                     # a server of its own, in a temporary folder
   xz-utils                                                              # unpacks gRPC's own interop tests
 )

@@ -116,7 +116,7 @@ final class ReplicatedSite {
 }
 
 /// Returns once somebody takes connections there, or after a minute.
-private func listening(_ port: Int) async { await eventually { canConnect(port) } }
+func listening(_ port: Int) async { await eventually { canConnect(port) } }
 
 private func canConnect(_ port: Int) -> Bool {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -31,6 +31,12 @@ struct ConnectRequest {
   /// The message of a GET, as it stands in the query.
   var queryMessage: [UInt8]?
 
+  /// Whether it is a call by GET whose messages are written in a way that is not known: 415 says so, as for a content type.
+  static func hasUnknownCodec(_ headers: HeaderBlock) -> Bool {
+    guard headers.first(":method") == "GET", let query = query(headers), query["message"] != nil else { return false }
+    return query["encoding"].map { Codec(contentType: "application/\($0)") == nil } ?? false
+  }
+
   /// Nil if it is no such call; throws what is wrong with one.
   init?(_ headers: HeaderBlock) throws(RPCError) {
     let target = headers.first(":path") ?? ""
@@ -41,14 +47,11 @@ struct ConnectRequest {
       path = target
       try readHeaders(headers, encoding: headers.first("content-encoding") ?? "identity")
     case "GET":
-      guard let mark = target.firstIndex(of: "?") else { return nil }
-      let query = ConnectRequest.parameters(target[target.index(after: mark)...])
-      guard let message = query["message"], let encoding = query["encoding"] else { return nil }
-      guard let codec = Codec(contentType: "application/\(encoding)") else {
-        throw RPCError(.invalidArgument, "encoding: expected json or proto")
-      }
+      guard let query = ConnectRequest.query(headers), let message = query["message"],
+        let codec = query["encoding"].flatMap({ Codec(contentType: "application/\($0)") })
+      else { return nil }
       self.codec = codec
-      path = String(target[..<mark])
+      path = String(target.prefix { $0 != "?" })
       try readQuery(query, message: message)
       try readHeaders(headers, encoding: query["compression"] ?? "identity")
     default: return nil
@@ -83,9 +86,12 @@ struct ConnectRequest {
     queryMessage = bytes
   }
 
-  private static func parameters(_ query: Substring) -> [String: String] {
+  /// The parameters behind the path; nil if there are none.
+  private static func query(_ headers: HeaderBlock) -> [String: String]? {
+    let target = headers.first(":path") ?? ""
+    guard let mark = target.firstIndex(of: "?") else { return nil }
     var parameters: [String: String] = [:]
-    for pair in query.split(separator: "&") {
+    for pair in target[target.index(after: mark)...].split(separator: "&") {
       let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       parameters[String(parts[0])] = parts.count == 2 ? String(parts[1]) : ""
     }

@@ -20,6 +20,7 @@ struct WebCalls: Sendable {
     makeCall: (any CallerSide) -> ForwardedCall, refused: (MethodDescriptor?, RPCError) -> Void
   ) -> (any HTTP2StreamHandler)? {
     if let answer = cors.preflight(headers) { return HTTPRefusal(stream, answer) }
+    if ConnectRequest.hasUnknownCodec(headers) { return HTTPRefusal(stream, HeaderBlock([(":status", "415")])) }
     if let call = GRPCWebCall(stream, headers, cors: cors) {
       call.begin(makeCall(call))
       return call

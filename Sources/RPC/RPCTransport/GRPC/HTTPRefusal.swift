@@ -22,7 +22,9 @@ public final class HTTPRefusal: HTTP2StreamHandler {
   public static func takes(_ stream: HTTP2Stream, _ headers: HeaderBlock) -> Bool {
     let isPost = headers.first(":method") == "POST"
     guard !isPost || !GRPCHeaders.isGRPC(headers) else { return false }
-    stream.handler = HTTPRefusal(stream, status: isPost ? "415" : "405")
+    // Who may not use a method is told which one to use (RFC 9110, 15.5.6).
+    stream.handler = HTTPRefusal(
+      stream, HeaderBlock(isPost ? [(":status", "415")] : [(":status", "405"), ("allow", "POST")]))
     return true
   }
 
