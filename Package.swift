@@ -87,13 +87,15 @@ let package = Package(
     // What every service has
     layer(
       "ServiceRuntime", "Platform/ServiceRuntime",
-      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", logging, yams]),
+      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Identity", "Signatures", logging, yams]),
     layer("Events", "Platform/Events", ["Core", "Protobuf", "RPCCore", "API", "Storage", logging]),
 
-    layer("AuditProof", "Platform/AuditProof", ["Core", "COpenSSL"]),
+    layer("Signatures", "Platform/Signatures", ["Core", "COpenSSL"]),
+    layer("Identity", "Platform/Identity", ["Core", "Protobuf", "RPCCore", "Signatures"]),
+    layer("AuditProof", "Platform/AuditProof", ["Core", "COpenSSL", "Signatures"]),
     layer(
       "Audit", "Platform/Audit",
-      ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "AuditProof"]),
+      ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "AuditProof", "Signatures"]),
     layer("EventFollowing", "Platform/EventFollowing", ["Core", "RPCCore", "API"]),
     layer("Jobs", "Platform/Jobs", ["Core", "Storage"]),
     layer("UseCases", "Platform/UseCases", ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "Jobs"]),
@@ -108,7 +110,8 @@ let package = Package(
       "ServiceStorage", "Platform/ServiceStorage",
       [
         "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
-        "UseCases", "Audit", "AuditProof", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", logging,
+        "UseCases", "Audit", "AuditProof", "EventFollowing", "ProductCopies", "Signatures", "Webhooks",
+        "WebhookSending", logging,
       ]),
 
     // Customer service
@@ -147,7 +150,8 @@ let package = Package(
 
     // Gateway
     layer(
-      "Gateway", "Gateway/Gateway", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", logging]),
+      "Gateway", "Gateway/Gateway",
+      ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Identity", "ServiceRuntime", logging]),
     program("mainstay-gateway", "Gateway/main", ["Gateway", "ServiceRuntime"]),
 
     // Tools
@@ -155,8 +159,8 @@ let package = Package(
     program(
       "mainstay", "CLI",
       [
-        "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "AuditProof", "ServiceRuntime",
-        argumentParser, logging, yams,
+        "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "AuditProof", "Identity",
+        "ServiceRuntime", "Signatures", argumentParser, logging, yams,
       ]),
     program(
       "mainstay-interop", "Interop", ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", argumentParser, logging]),
@@ -190,12 +194,15 @@ let package = Package(
       "LoadTests", "Load",
       ["API", "Core", "MainstayTesting", "RPCCore", "RPCTransport", "ServiceRuntime", "mainstay-load", logging]),
 
-    suite("AuditProofTests", "AuditProof", ["AuditProof", "Core"]),
+    .testTarget(
+      name: "IdentityTests", dependencies: ["Identity", "MainstayTesting", "Core", "RPCCore", "Signatures"],
+      path: "Tests/Identity", exclude: ["tokens.py"], swiftSettings: strict),
+    suite("AuditProofTests", "AuditProof", ["AuditProof", "Core", "Signatures"]),
     suite(
       "AuditTests", "Audit",
       [
-        "Audit", "AuditProof", "API", "Core", "MainstayTesting", "RPCCore", "Storage", "StoragePostgres",
-        "StorageSQLite",
+        "Audit", "AuditProof", "API", "Core", "MainstayTesting", "RPCCore", "Signatures", "Storage",
+        "StoragePostgres", "StorageSQLite",
       ]),
 
     // Suites of the customer service

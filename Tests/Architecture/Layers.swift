@@ -36,7 +36,9 @@ enum Layers {
     "StorageCopying": ["Storage"],
     "StoragePostgres": ["Core", "Storage", "CPostgres"],
 
-    "ServiceRuntime": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Logging", "Yams"],
+    "ServiceRuntime": [
+      "Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Identity", "Signatures", "Logging", "Yams",
+    ],
     "Events": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Logging"],
     // Long work as rows. Knows no wire: UseCases has the endpoint.
     "Jobs": ["Core", "Storage"],
@@ -47,12 +49,17 @@ enum Layers {
     // A program's start: its database, and what it follows.
     "ServiceStorage": [
       "Core", "API", "RPCCore", "Storage", "StorageCopying", "StoragePostgres", "StorageSQLite", "ServiceRuntime",
-      "UseCases", "Audit", "AuditProof", "EventFollowing", "ProductCopies", "Webhooks", "WebhookSending", "Logging",
+      "UseCases", "Audit", "AuditProof", "EventFollowing", "ProductCopies", "Signatures", "Webhooks",
+      "WebhookSending", "Logging",
     ],
 
-    // Signatures and the tree's hashes are OpenSSL's. Who only verifies needs no storage: the command line does.
-    "AuditProof": ["Core", "COpenSSL"],
-    "Audit": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "AuditProof"],
+    // Ed25519, for whoever signs or verifies.
+    "Signatures": ["Core", "COpenSSL"],
+    // Tokens and what they say of a caller; knows no socket and no file.
+    "Identity": ["Core", "Protobuf", "RPCCore", "Signatures"],
+    // The tree's hashes are OpenSSL's. Who only verifies needs no storage: the command line does.
+    "AuditProof": ["Core", "COpenSSL", "Signatures"],
+    "Audit": ["Core", "Protobuf", "RPCCore", "API", "Storage", "Events", "UseCases", "AuditProof", "Signatures"],
     "EventFollowing": ["Core", "RPCCore", "API"],
     // A copy must answer by the same rule as its original, so it asks the rule.
     "ProductCopies": ["Core", "API", "RPCCore", "Storage", "UseCases", "EventFollowing", "PartnerDomain"],
@@ -79,15 +86,15 @@ enum Layers {
     ],
     "mainstay-agent": ["AgentService", "ServiceRuntime", "ServiceStorage"],
 
-    "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ServiceRuntime", "Logging"],
+    "Gateway": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "Identity", "ServiceRuntime", "Logging"],
     "mainstay-gateway": ["Gateway", "ServiceRuntime"],
 
     // Invented data know no service: the command line carries them there.
     // Demo data are records that the services take, in their own words.
     "Demo": ["AgentDomain", "Core", "CustomerDomain", "PartnerDomain"],
     "mainstay": [
-      "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "AuditProof", "ServiceRuntime",
-      "ArgumentParser", "Logging", "Yams",
+      "Core", "Demo", "Protobuf", "RPCCore", "RPCReflection", "RPCTransport", "API", "AuditProof", "Identity",
+      "ServiceRuntime", "Signatures", "ArgumentParser", "Logging", "Yams",
     ],
     "mainstay-interop": ["Core", "Protobuf", "RPCCore", "RPCTransport", "API", "ArgumentParser", "Logging"],
     // Calls by bytes over the transport itself: a stub per call would cost more than the server it measures.

@@ -2,6 +2,7 @@ import Audit
 import AuditProof
 import Core
 import MainstayTesting
+import Signatures
 import Storage
 import StorageSQLite
 import Testing

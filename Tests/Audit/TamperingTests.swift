@@ -3,6 +3,7 @@ import AuditProof
 import Core
 import Foundation
 import MainstayTesting
+import Signatures
 import Storage
 import StorageSQLite
 import Testing

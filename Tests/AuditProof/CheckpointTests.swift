@@ -1,6 +1,7 @@
 import AuditProof
 import Core
 import Glibc
+import Signatures
 import Testing
 
 @Suite struct CheckpointTests {
@@ -51,7 +52,7 @@ import Testing
     #expect(read.publicKey == key.publicKey)
     #expect(try read.signature(of: [1]) == key.signature(of: [1]))
     chmod(path, 0o644)
-    #expect(throws: AuditKeyError.self) { try SigningKey(path: path) }
+    #expect(throws: KeyError.self) { try SigningKey(path: path) }
   }
 
   @Test func publicKeysAreWrittenAndReadInTheFormOfSignedNotes() throws {

@@ -1,6 +1,7 @@
 import AuditProof
 import Core
 import RPCTransport
+import Signatures
 
 /// The certificates of `mainstay up`: an authority of this state folder's own, one for the administrator, one per service.
 struct DevelopmentCertificates: Sendable {
@@ -40,7 +41,7 @@ struct DevelopmentCertificates: Sendable {
         let key = LogKey(name: "mainstay/\(service.name)", publicKey: try SigningKey(path: path).publicKey)
         let line = key.description
         if !text.split(separator: "\n").contains(where: { $0 == line }) { text += line + "\n" }
-      } catch let error as AuditKeyError {
+      } catch let error as KeyError {
         throw CommandFailure(error.description)
       }
     }

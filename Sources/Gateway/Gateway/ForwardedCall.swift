@@ -75,11 +75,13 @@ final class ForwardedCall: @unchecked Sendable {
       if let stream = client as? HTTP2Stream { share.translate(stream, headers, peer: peer, endStream) }
       return
     }
-    caller = peer.certificate.map { Caller(certificate: $0) }
+    let identity = share.identification.identify(authorization: known.authorization, peer: peer)
+    caller = identity.caller
     trace = share.trace(continuing: known.trace)
     began = loop.clock.monotonicNanoseconds()
-    switch share.settings.routes.decide(path: known.path, service: known.service, caller: caller) {
+    switch share.settings.routes.decide(path: known.path, service: known.service, identity: identity) {
     case .refuse(let error, let method):
+      share.noteRefusal(error, peer: peer, method)
       refused = method
       loop.metrics.began(method)
       end(error)

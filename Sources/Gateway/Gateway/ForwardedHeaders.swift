@@ -12,6 +12,8 @@ struct CallHeaders {
   private(set) var timeoutNanoseconds: UInt64?
   /// Where the client's call belongs, if it said so.
   private(set) var trace: TraceContext?
+  /// Value of "authorization"; empty, which is none that counts, if it stands more than once.
+  private(set) var authorization: [UInt8]?
 
   init(_ headers: HeaderBlock) {
     headers.forEach { name, value in
@@ -22,6 +24,7 @@ struct CallHeaders {
       case 12 where name.equals("content-type"): isGRPC = HeaderBlock.isGRPC(contentType: value)
       case 12 where name.equals("grpc-timeout"):
         timeoutNanoseconds = GRPCTimeout.nanoseconds(String(decoding: value, as: UTF8.self))
+      case 13 where name.equals("authorization"): authorization = authorization == nil ? Array(value) : []
       case 16 where name.equals("mainstay-service"): service = String(decoding: value, as: UTF8.self)
       default: break
       }
@@ -58,6 +61,7 @@ extension HeaderBlock {
     if let caller {
       headers.append(CallerMetadata.name, caller.name)
       for role in caller.roles { headers.append(CallerMetadata.role, role) }
+      if caller.hasSecondFactor { headers.append(CallerMetadata.secondFactor, "yes") }
     }
     return headers
   }

@@ -20,9 +20,10 @@ final class GatewayAcceptor: StreamAcceptor {
     let transcoder = JSONTranscoder(try APIDescriptors.pool.get())
     self.transcoder = transcoder
     let answers = try GatewayAnswers(settings, environment, health, transcoder)
+    let identification = try environment.identification()
     shares = environment.group.loops.map { loop in
       let upstreams = UpstreamConnections(settings, loop: loop, context: context, environment.upstreamPool)
-      return GatewayShare(loop, settings, answers, upstreams, observers)
+      return GatewayShare(loop, settings, answers, upstreams, observers, identification)
     }
   }
 
@@ -50,7 +51,8 @@ struct GatewayAnswers: Sendable {
     _ transcoder: JSONTranscoder
   ) throws {
     let router = try InfrastructureServices.router(
-      [], listed: settings.routes.services, health: health, access: environment.access, group: environment.group)
+      [], listed: settings.routes.services, health: health, access: environment.access,
+      identification: environment.identification(), group: environment.group)
     own = GRPCAcceptor(router: router, limits: environment.limits.calls, logger: environment.logger)
     web = WebCalls(
       cors: settings.cors, transcoder: transcoder, maximumBytes: environment.limits.calls.maximumMessageBytes)

@@ -1,6 +1,7 @@
 import Core
 import RPCCore
 import RPCTransport
+import ServiceRuntime
 
 /// What one event loop has of the gateway: the settings that hold there, and the connections to the services.
 ///
@@ -11,15 +12,17 @@ final class GatewayShare: @unchecked Sendable {
   private(set) var answers: GatewayAnswers
   let upstreams: UpstreamConnections
   let observers: Observers
+  /// Who makes the calls.
+  let identification: CallerIdentification
   private let posts: WebhookPosts
   private var spans: SeededGenerator
 
   init(
     _ loop: EventLoop, _ settings: GatewaySettings, _ answers: GatewayAnswers, _ upstreams: UpstreamConnections,
-    _ observers: Observers
+    _ observers: Observers, _ identification: CallerIdentification
   ) {
     (self.loop, self.settings, self.answers) = (loop, settings, answers)
-    (self.upstreams, self.observers) = (upstreams, observers)
+    (self.upstreams, self.observers, self.identification) = (upstreams, observers, identification)
     posts = WebhookPosts(upstreams, loop: loop)
     spans = SeededGenerator(seed: loop.random.next())
   }
@@ -34,10 +37,15 @@ final class GatewayShare: @unchecked Sendable {
   /// Takes over a stream whose headers are not gRPC's: a call in another protocol, or a request that is refused.
   func translate(_ stream: HTTP2Stream, _ headers: HeaderBlock, peer: Peer, _ endStream: Bool) {
     if WebhookPost.takes(stream, headers, posts, loop: loop) { return }
-    let handler = answers.web.take(stream, headers, routes: settings.routes, peer: peer) {
+    let known = CallHeaders(headers)
+    let identity = identification.identify(authorization: known.authorization, peer: peer)
+    let handler = answers.web.take(
+      stream, headers, routes: settings.routes, identity: identity, service: known.service
+    ) {
       ForwardedCall($0, peer: peer, share: self)
     } refused: {
-      refused($0, $1, CallHeaders(headers), wire: "connect")
+      noteRefusal($1, peer: peer, $0)
+      refused($0, $1, known, wire: "connect")
     }
     if let handler {
       stream.handler = handler
@@ -51,6 +59,11 @@ final class GatewayShare: @unchecked Sendable {
   func trace(continuing client: TraceContext?) -> TraceContext {
     if let client { return client.within(span: spans.next()) }
     return TraceContext(traceHigh: spans.next(), traceLow: spans.next(), span: spans.next(), flags: 0)
+  }
+
+  /// Counts and logs a call that was refused for who made it.
+  func noteRefusal(_ error: RPCError, peer: Peer, _ method: MethodDescriptor?) {
+    identification.refusals.note(error, peer: peer, method: method.map { String($0.path.dropFirst()) })
   }
 
   /// A call was refused before it began.

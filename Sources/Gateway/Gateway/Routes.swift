@@ -1,4 +1,5 @@
 import API
+import Identity
 import Protobuf
 import RPCCore
 import RPCTransport
@@ -79,13 +80,14 @@ struct Routes: Sendable {
   }
 
   /// Decides in the order that the design asks for: does the method exist, may the caller, where to.
-  func decide(path: String, service: String?, caller: Caller?) -> Decision {
+  func decide(path: String, service: String?, identity: CallerIdentity) -> Decision {
     guard let method = methods[path] else { return .refuse(unimplemented(path), of: nil) }
     func refuse(_ error: RPCError) -> Decision { .refuse(error, of: method.descriptor) }
     if access == .checked, method.package?.access != .public, !method.isInfrastructure {
-      guard let caller else { return refuse(RPCError(.unauthenticated, "this call needs a client certificate")) }
-      guard caller.may(method.permission) else {
-        return refuse(RPCError(.permissionDenied, "\(caller.name) may not call \(path.dropFirst())"))
+      do throws(AccessRefusal) {
+        _ = try identity.authorized(for: method.permission, path: path)
+      } catch {
+        return refuse(error.rpcError)
       }
     }
     if let package = method.package { return .forward(package.upstream, method.descriptor) }

@@ -1,5 +1,6 @@
 import AuditProof
 import Core
+import Signatures
 import Storage
 
 /// Gives committed leaves their places in the tree, in the order of aggregate and version among those that wait, and signs a

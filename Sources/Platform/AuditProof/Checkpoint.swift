@@ -1,4 +1,5 @@
 import Core
+import Signatures
 
 /// What a log says of itself at one moment: so many leaves, and this root over them. Signed as a note in the forms of C2SP
 /// (signed-note, tlog-checkpoint):
@@ -44,7 +45,7 @@ public struct Checkpoint: Hashable, Sendable {
   }
 
   /// The note, signed.
-  public func note(signedBy key: SigningKey) throws(AuditKeyError) -> String {
+  public func note(signedBy key: SigningKey) throws(KeyError) -> String {
     let identifier = LogKey(name: name, publicKey: key.publicKey).identifier
     let signature = try key.signature(of: Array(text.utf8))
     return "\(text)\n— \(name) \(Base64.encode(identifier + signature))\n"

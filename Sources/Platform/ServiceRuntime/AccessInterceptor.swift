@@ -1,3 +1,4 @@
+import Identity
 import RPCCore
 
 /// Whether permissions are checked.
@@ -12,33 +13,27 @@ public enum AccessMode: String, Sendable, CaseIterable {
 /// caller without the right does not learn whether a thing exists.
 public struct AccessInterceptor: ServerInterceptor {
   private let mode: AccessMode
+  private let identification: CallerIdentification
 
   /// An interceptor for all methods of a service.
-  public init(mode: AccessMode) {
-    self.mode = mode
+  public init(mode: AccessMode, identification: CallerIdentification) {
+    (self.mode, self.identification) = (mode, identification)
   }
 
   /// Lets the call pass or refuses it with UNAUTHENTICATED or PERMISSION_DENIED.
   public func intercept(_ call: ServerCall, next: CallHandler) async throws {
-    call.context.caller = try AccessInterceptor.caller(call.context)
+    let identity = identification.identify(call.context)
     if mode == .checked, !call.method.isInfrastructure {
-      guard let caller = call.context.caller else {
-        throw RPCError(
-          .unauthenticated, "this call needs a caller: a client certificate, or one that the gateway has verified")
+      do throws(AccessRefusal) {
+        call.context.caller = try identity.authorized(for: call.method.permission, path: call.method.path)
+      } catch {
+        identification.refusals.note(
+          error.reason, address: call.context.peer.address, method: String(call.method.path.dropFirst()))
+        throw error.rpcError
       }
-      guard caller.may(call.method.permission) else {
-        throw RPCError(.permissionDenied, "\(caller.name) may not call \(call.method.path.dropFirst())")
-      }
+    } else {
+      call.context.caller = identity.caller
     }
     try await next(call)
-  }
-
-  private static func caller(_ context: ServerContext) throws(RPCError) -> Caller? {
-    guard let certificate = context.peer.certificate else { return nil }
-    guard certificate.organizationalUnit == serviceRole, certificate.commonName == gatewayName else {
-      return Caller(certificate: certificate)
-    }
-    // A call that the gateway passes on without a caller has none: it must not count as the gateway's own.
-    return CallerMetadata.caller(in: context.metadata, via: gatewayName)
   }
 }

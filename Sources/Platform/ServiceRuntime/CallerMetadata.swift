@@ -7,14 +7,18 @@ public enum CallerMetadata {
   public static let name = "mainstay-caller"
   /// One of the caller's roles; stands once for each.
   public static let role = "mainstay-caller-role"
+  /// "yes" if the caller has shown a second factor.
+  public static let secondFactor = "mainstay-caller-second-factor"
   /// Which service a call to something that every service has is meant for.
   public static let service = "mainstay-service"
 
   /// The caller that the gateway names; nil if it names none.
-  static func caller(in metadata: Metadata, via gateway: String) -> Caller? {
+  static func caller(in metadata: Metadata, via gateway: String, believesSecondFactor: Bool) -> Caller? {
     guard let caller = metadata.first(name) else { return nil }
     let roles = metadata.values(role).map { String(decoding: $0, as: UTF8.self) }
-    return Caller(name: caller, roles: Set(roles), via: gateway)
+    return Caller(
+      name: caller, roles: Set(roles), via: gateway,
+      hasSecondFactor: believesSecondFactor && metadata.first(secondFactor) == "yes")
   }
 }
 

@@ -60,6 +60,15 @@ public struct Configuration: Sendable {
     return value.text.hasPrefix("/") || value.folder.isEmpty ? value.text : "\(value.folder)/\(value.text)"
   }
 
+  /// Paths with commas between, each as `path` says; none of an empty text.
+  public func paths(_ name: String) -> [String] {
+    let folder = values[name]?.folder ?? ""
+    return text(name).split(separator: ",").map { part in
+      let path = String(part.drop { $0 == " " })
+      return path.hasPrefix("/") || folder.isEmpty ? path : "\(folder)/\(path)"
+    }
+  }
+
   /// A path behind a scheme, for example "sqlite:../data/customer.db".
   public func location(_ name: String) throws(ConfigurationError) -> (scheme: String, path: String) {
     let parts = text(name).split(separator: ":", maxSplits: 1)

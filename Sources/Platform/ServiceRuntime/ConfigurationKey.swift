@@ -26,7 +26,7 @@ public struct ConfigurationKey: Sendable, Equatable {
   private static func folded(_ name: String) -> String { name.map { $0 == "." ? "_" : String($0) }.joined() }
 
   /// What every service has.
-  public static let common = general + ServiceLimits.keys
+  public static let common = general + CallerIdentification.keys + ServiceLimits.keys
 
   private static let general = [
     ConfigurationKey("listen", "HOST:PORT to serve on"),

@@ -8,12 +8,13 @@ public enum InfrastructureServices {
   /// The channels are those of `group`; without it there are no statistics.
   public static func router(
     _ methods: [MethodBinding], listed: Set<String> = [], health: HealthRegistry, access: AccessMode,
-    group: EventLoopGroup? = nil
+    identification: CallerIdentification = CallerIdentification(), group: EventLoopGroup? = nil
   ) throws -> Router {
     var own = methods + HealthEndpoint(registry: health).methodBindings
     if let group { own += ChannelzEndpoint(group: group).methodBindings }
     let services = listed.union(own.map(\.method.service)).union(ReflectionEndpoint.names)
     let reflection = try ReflectionEndpoint(services: services)
-    return Router(own + reflection.bindings, interceptors: [AccessInterceptor(mode: access)])
+    return Router(
+      own + reflection.bindings, interceptors: [AccessInterceptor(mode: access, identification: identification)])
   }
 }

@@ -59,7 +59,8 @@ public struct ServiceEnvironment: Sendable {
   public let limits: ServiceLimits
   /// Hears of calls that took long; nil if none counts as that.
   public let slowCalls: SlowCallLog?
-  let clientCertificates = ClientCertificates()
+  let clientCertificates = MadeOnce<TLSCertificates>()
+  private let callerIdentification = MadeOnce<CallerIdentification>()
 
   /// An environment, as `ServiceProcess` makes it.
   public init(
@@ -74,6 +75,15 @@ public struct ServiceEnvironment: Sendable {
     self.access = access
     self.limits = limits
     self.slowCalls = slowCalls
+  }
+
+  /// Who makes the calls that come.
+  public func identification() throws -> CallerIdentification {
+    try callerIdentification.get {
+      let identification = try CallerIdentification(configuration, logger: logger, clock: clock)
+      identification.watch(on: group.first)
+      return identification
+    }
   }
 
   /// Own certificates.
@@ -112,7 +122,7 @@ public enum ServiceProcess {
       let signals = try SignalWatch([SIGTERM, SIGINT, SIGHUP])
       let environment = try makeEnvironment(name, configuration)
       if Configuration.request(arguments) == .check {
-        _ = try (environment.tls(), configuration.address("listen"))
+        _ = try (environment.tls(), environment.identification(), configuration.address("listen"))
         if !configuration.text("operators.listen").isEmpty { _ = try configuration.address("operators.listen") }
         try check(environment)
         end(0, "the configuration is valid; its limits are\n\(limits(configuration))", to: STDOUT_FILENO)
@@ -157,6 +167,7 @@ public enum ServiceProcess {
     let address = try configuration.address("listen")
     let grace = try configuration.integer("shutdown_grace_seconds", in: 0...3_600)
     let tls = try environment.tls()
+    let identification = try environment.identification()
     let application = try await start(environment)
     defer { application.close() }
     if environment.access == .public { logger.warning("access is public: no permission is checked") }
@@ -181,7 +192,8 @@ public enum ServiceProcess {
     var signal = await signals.next()
     while signal == SIGHUP {
       server.reloadCertificates()
-      environment.clientCertificates.reload()
+      environment.clientCertificates.value?.reload()
+      identification.reload()
       live?.reload()
       signal = await signals.next()
     }
@@ -204,9 +216,10 @@ public enum ServiceProcess {
     let key = "operators.listen"
     guard !environment.configuration.text(key).isEmpty else { return nil }
     let address = try environment.configuration.address(key)
+    let identification = try environment.identification()
     let answers = OperatorAnswers(
       group: environment.group, health: health, metrics: application.metrics
-    ) { (live?.gauges ?? []) + (try await application.gauges()) }
+    ) { (live?.gauges ?? []) + (try await application.gauges()) + identification.gauges }
     let server = try await OperatorServer(
       host: address.host, port: address.port, loop: environment.group.first
     ) { await answers.answer($0) }
@@ -226,7 +239,8 @@ public enum ServiceProcess {
       let services = Set(methods.map(\.method.service)).sorted()
       let health = HealthRegistry(services: services, isSound: application.isSound)
       let router = try InfrastructureServices.router(
-        methods, health: health, access: environment.access, group: environment.group)
+        methods, health: health, access: environment.access, identification: try environment.identification(),
+        group: environment.group)
       let acceptor = GRPCAcceptor(
         router: router, limits: environment.limits.calls, logger: environment.logger, slowCalls: environment.slowCalls)
       return (acceptor, health)

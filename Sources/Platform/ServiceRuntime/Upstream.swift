@@ -50,20 +50,20 @@ extension ServiceEnvironment {
   }
 }
 
-/// The certificates of a process that calls others, made when it first does.
-final class ClientCertificates: Sendable {
-  private let made = Mutex<TLSCertificates?>(nil)
+/// Something that a process has one of, made when it is first asked for.
+final class MadeOnce<Value: Sendable>: Sendable {
+  private let made = Mutex<Value?>(nil)
 
-  /// Those that there are, or new ones.
-  func get(_ make: () throws -> TLSCertificates) throws -> TLSCertificates {
+  /// What there is, or a new one.
+  func get(_ make: () throws -> Value) throws -> Value {
     try made.withLock { made in
       if let made { return made }
-      let certificates = try make()
-      made = certificates
-      return certificates
+      let value = try make()
+      made = value
+      return value
     }
   }
 
-  /// Reads them again, if there are any.
-  func reload() { made.withLock { $0 }?.reload() }
+  /// What there is.
+  var value: Value? { made.withLock { $0 } }
 }

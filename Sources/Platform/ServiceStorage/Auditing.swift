@@ -4,6 +4,7 @@ import AuditProof
 import Core
 import RPCCore
 import ServiceRuntime
+import Signatures
 import Storage
 
 /// A service's audit log, as its configuration says.

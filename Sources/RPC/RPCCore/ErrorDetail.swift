@@ -24,6 +24,14 @@ public struct ErrorDetail: Sendable, Equatable {
     }
     return ErrorDetail(typeName: "google.rpc.BadRequest", value: bytes)
   }
+
+  /// google.rpc.ErrorInfo: a reason in capitals that programs can act on, and whose it is.
+  public static func errorInfo(reason: String, domain: String) -> ErrorDetail {
+    var bytes: [UInt8] = []
+    appendField(1, Array(reason.utf8), to: &bytes)
+    appendField(2, Array(domain.utf8), to: &bytes)
+    return ErrorDetail(typeName: "google.rpc.ErrorInfo", value: bytes)
+  }
 }
 
 /// One bad field of a request.

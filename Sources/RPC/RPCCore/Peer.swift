@@ -1,14 +1,34 @@
-/// Who is at the other end of a connection.
+/// Who is at the other end of a connection. Cheap to copy: each call has it in several places.
 public struct Peer: Sendable, Equatable {
+  private let facts: PeerFacts
+
   /// "127.0.0.1:40312", or "in-process".
-  public let address: String
+  public var address: String { facts.address }
   /// The certificate that it has proved to own; nil if none was asked for.
-  public let certificate: PeerCertificate?
+  public var certificate: PeerCertificate? { facts.certificate }
+  /// The caller that the certificate names: found out once for all calls of a connection.
+  public var caller: Caller? { facts.caller }
 
   /// A peer.
   public init(address: String, certificate: PeerCertificate?) {
+    facts = PeerFacts(address, certificate)
+  }
+
+  /// Whether the same is known of both.
+  public static func == (left: Peer, right: Peer) -> Bool {
+    left.facts === right.facts || left.address == right.address && left.certificate == right.certificate
+  }
+}
+
+private final class PeerFacts: Sendable {
+  let address: String
+  let certificate: PeerCertificate?
+  let caller: Caller?
+
+  init(_ address: String, _ certificate: PeerCertificate?) {
     self.address = address
     self.certificate = certificate
+    caller = certificate.map { Caller(name: $0.commonName, roles: [$0.organizationalUnit]) }
   }
 }
 
@@ -28,29 +48,38 @@ public struct PeerCertificate: Sendable, Equatable {
 
 /// Who is calling, as permission and audit see it.
 public struct Caller: Sendable, Equatable {
+  /// What a caller may lack to call a method.
+  public enum Lack: Sendable {
+    /// A role that may.
+    case role
+    /// A second factor.
+    case secondFactor
+  }
+
   /// Name of the user or service.
   public let name: String
   /// Its roles.
   public let roles: Set<String>
   /// The service that passed the call on, if it did not come from the caller itself.
   public let via: String?
+  /// Whether it has shown a second factor shortly before; a certificate is none.
+  public let hasSecondFactor: Bool
 
   /// A caller.
-  public init(name: String, roles: Set<String>, via: String? = nil) {
+  public init(name: String, roles: Set<String>, via: String? = nil, hasSecondFactor: Bool = false) {
     self.name = name
     self.roles = roles
     self.via = via
+    self.hasSecondFactor = hasSecondFactor
   }
 
-  /// The caller that a certificate names.
-  public init(certificate: PeerCertificate) {
-    self.init(name: certificate.commonName, roles: [certificate.organizationalUnit])
+  /// What the permission asks for and this caller has not; nil if it may. Without a permission nobody may.
+  public func lack(for permission: MethodPermission?) -> Lack? {
+    guard let permission, isAmong(permission.roles) else { return .role }
+    return permission.secondFactor && !hasSecondFactor ? .secondFactor : nil
   }
 
-  /// Whether the permission lets this caller in; denied without one.
-  public func may(_ permission: MethodPermission?) -> Bool {
-    guard let permission else { return false }
-    if roles.contains("administrator") { return true }
-    return permission.roles.contains { $0 == "anyone" || roles.contains($0) }
+  private func isAmong(_ permitted: [String]) -> Bool {
+    roles.contains("administrator") || permitted.contains { $0 == "anyone" || roles.contains($0) }
   }
 }

@@ -1,3 +1,4 @@
+import Identity
 import Protobuf
 import RPCCore
 import RPCTransport
@@ -16,7 +17,7 @@ struct WebCalls: Sendable {
   /// Who handles a stream with these headers, with a call made by `makeCall`; nil if it is no call.
   /// `refused` hears of one that is not begun.
   func take(
-    _ stream: HTTP2Stream, _ headers: HeaderBlock, routes: Routes, peer: Peer,
+    _ stream: HTTP2Stream, _ headers: HeaderBlock, routes: Routes, identity: CallerIdentity, service: String?,
     makeCall: (any CallerSide) -> ForwardedCall, refused: (MethodDescriptor?, RPCError) -> Void
   ) -> (any HTTP2StreamHandler)? {
     if let answer = cors.preflight(headers) { return HTTPRefusal(stream, answer) }
@@ -40,9 +41,7 @@ struct WebCalls: Sendable {
           "\(path.dropFirst()) cannot be called by GET, for it changes something or its request is sensitive: use POST")
       }
       // Who may not call sends no body in vain.
-      let caller = peer.certificate.map { Caller(certificate: $0) }
-      let service = headers.first("mainstay-service")
-      if case .refuse(let error, _) = routes.decide(path: path, service: service, caller: caller) { throw error }
+      if case .refuse(let error, _) = routes.decide(path: path, service: service, identity: identity) { throw error }
       let call = ConnectCall(
         stream, headers, request, method.descriptor, transcoder: transcoder, maximumBytes: maximumBytes, cors: cors)
       call.begin(makeCall(call))

@@ -4,12 +4,15 @@ struct JSONParser {
   static let maximumDepth = 200
 
   private let bytes: [UInt8]
+  private let maximumDepth: Int
   private var index = 0
 
-  private init(_ bytes: [UInt8]) { self.bytes = bytes }
+  private init(_ bytes: [UInt8], maximumDepth: Int) { (self.bytes, self.maximumDepth) = (bytes, maximumDepth) }
 
-  static func parse(_ bytes: [UInt8]) throws(JSONFailure) -> JSONValue {
-    var parser = JSONParser(bytes)
+  static func parse(
+    _ bytes: [UInt8], maximumDepth: Int = JSONParser.maximumDepth
+  ) throws(JSONFailure) -> JSONValue {
+    var parser = JSONParser(bytes, maximumDepth: maximumDepth)
     let value = try parser.value(depth: 0)
     parser.skipBlanks()
     guard parser.index == bytes.count else { throw parser.failure("something follows the value") }
@@ -31,7 +34,7 @@ struct JSONParser {
   }
 
   private mutating func value(depth: Int) throws(JSONFailure) -> JSONValue {
-    guard depth <= JSONParser.maximumDepth else { throw failure("nested too deep") }
+    guard depth <= maximumDepth else { throw failure("nested too deep") }
     skipBlanks()
     switch current {
     case UInt8(ascii: "{"): return try object(depth: depth)

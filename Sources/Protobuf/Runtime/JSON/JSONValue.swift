@@ -1,16 +1,29 @@
 /// JSON as it was read. Numbers stay text, since protobuf's 64-bit integers do not fit into a Double.
-indirect enum JSONValue: Equatable {
+public indirect enum JSONValue: Equatable {
+  /// null.
   case null
+  /// true or false.
   case bool(Bool)
+  /// As it was written.
   case number(String)
+  /// Without its escapes.
   case string(String)
+  /// In order.
   case array([JSONValue])
   /// In the order of the text; names are unique.
   case object([Member])
 
-  struct Member: Equatable {
-    let name: String
-    let value: JSONValue
+  /// A name and its value.
+  public struct Member: Equatable {
+    /// The name.
+    public let name: String
+    /// The value.
+    public let value: JSONValue
+  }
+
+  /// Reads JSON (RFC 8259) strictly, with at most so many arrays and objects inside each other.
+  public static func parse(_ bytes: [UInt8], maximumDepth: Int) throws(JSONFailure) -> JSONValue {
+    try JSONParser.parse(bytes, maximumDepth: maximumDepth)
   }
 
   /// For messages to people.
