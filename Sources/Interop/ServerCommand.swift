@@ -1,4 +1,5 @@
 import ArgumentParser
+import Core
 import Glibc
 import Logging
 import RPCCore
@@ -22,8 +23,14 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: "Seconds that a block of headers may take; as services grant if left out.") var headerSeconds: Int?
   @Option(help: "Seconds that a client may take nothing, or stop in a message; as services grant if left out.")
   var stallSeconds: Int?
+  @Option(
+    help: "Microseconds of CPU that each unary call burns before it answers, to be a service that can be overrun.")
+  var burnMicroseconds = 0
 
   func validate() throws {
+    guard (0...1_000_000).contains(burnMicroseconds) else {
+      throw ValidationError("--burn-microseconds is from 0 to 1000000")
+    }
     guard [handshakeSeconds, headerSeconds, stallSeconds].allSatisfy({ ($0 ?? 1) > 0 }) else {
       throw ValidationError("--handshake-seconds, --header-seconds and --stall-seconds are at least 1")
     }
@@ -37,7 +44,8 @@ struct ServerCommand: AsyncParsableCommand {
     let tls = TLSConfiguration(
       authorityPath: ca ?? cert, certificateChainPath: cert, privateKeyPath: key,
       clientVerification: ca == nil ? .none : .required)
-    let router = Router(TestService(loops: group).methodBindings)
+    let router = Router(
+      TestService(loops: group, burden: Burden(microseconds: burnMicroseconds, SystemClock())).methodBindings)
     let acceptor = GRPCAcceptor(router: router, logger: Logger(label: "mainstay-interop"), fallback: RootPage())
     let server = try await Server(
       .init(host: "127.0.0.1", port: port, tls: tls, connectionLimits: limits), acceptor: acceptor, group: group)

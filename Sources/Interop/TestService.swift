@@ -7,6 +7,8 @@ struct TestService: TestingTestServiceHandler {
   /// Largest body that a reply is asked for.
   private static let maximumBodyBytes: Int32 = 4_000_000
   let loops: EventLoopGroup
+  /// Work that each unary call does for nothing, on its own loop as a handler's own work would be.
+  var burden = Burden.none
 
   func emptyCall(_ request: TestingEmpty, _ context: ServerContext) async throws -> TestingEmpty {
     echoMetadata(context)
@@ -14,6 +16,7 @@ struct TestService: TestingTestServiceHandler {
   }
 
   func unaryCall(_ request: TestingSimpleRequest, _ context: ServerContext) async throws -> TestingSimpleResponse {
+    burden.bear()
     echoMetadata(context)
     try expect(request.expectCompressed, context)
     try throwStatus(request.responseStatus)

@@ -21,6 +21,8 @@ public enum APIDescriptors {
     GoogleFieldMask.self,
     GoogleTimestamp.self,
     RPCRetryInfo.self,
+    RPCQuotaFailure.self,
+    RPCQuotaFailure.Violation.self,
     RPCErrorInfo.self,
     RPCPreconditionFailure.self,
     RPCPreconditionFailure.Violation.self,

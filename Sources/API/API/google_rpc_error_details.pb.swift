@@ -39,6 +39,99 @@ public struct RPCRetryInfo: GeneratedMessage {
   }
 }
 
+/// What the caller has used up.
+public struct RPCQuotaFailure: GeneratedMessage {
+  /// Its name in the proto.
+  public static let fullName = "google.rpc.QuotaFailure"
+
+  /// All that were reached.
+  public var violations: [RPCQuotaFailure.Violation] = []
+
+  /// All fields at their defaults.
+  public init() {}
+
+  /// With these fields; what is left out has its default.
+  public init(
+    violations: [RPCQuotaFailure.Violation] = []
+  ) {
+    self.violations = violations
+  }
+
+  /// One limit that was reached.
+  public struct Violation: GeneratedMessage {
+    /// Its name in the proto.
+    public static let fullName = "google.rpc.QuotaFailure.Violation"
+
+    /// Whose limit it is, for example "caller:alice".
+    public var subject: String = ""
+
+    /// Which limit, and how much it allows.
+    public var description: String = ""
+
+    /// All fields at their defaults.
+    public init() {}
+
+    /// With these fields; what is left out has its default.
+    public init(
+      subject: String = "",
+      description: String = ""
+    ) {
+      self.subject = subject
+      self.description = description
+    }
+
+    /// protobuf-c's descriptor of the message.
+    public static var cDescriptor: UnsafeRawPointer { google__rpc__quota_failure__violation__descriptor_pointer() }
+
+    /// Takes the fields out of an unpacked C structure.
+    public init(cMessage: UnsafeRawPointer) {
+      self.init()
+      let c = cMessage.assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation.self)
+      self.subject = String(cField: c.pointee.subject)
+      self.description = String(cField: c.pointee.description)
+    }
+
+    /// Builds the C structure in the arena.
+    public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+      let c = arena.allocate(Google__Rpc__QuotaFailure__Violation.self)
+      google__rpc__quota_failure__violation__init(c)
+      if !self.subject.isEmpty { c.pointee.subject = try arena.cString(self.subject, field: "google.rpc.QuotaFailure.Violation.subject") }
+      if !self.description.isEmpty { c.pointee.description = try arena.cString(self.description, field: "google.rpc.QuotaFailure.Violation.description") }
+      return UnsafeMutableRawPointer(c)
+    }
+  }
+
+  /// protobuf-c's descriptor of the message.
+  public static var cDescriptor: UnsafeRawPointer { google__rpc__quota_failure__descriptor_pointer() }
+
+  /// Takes the fields out of an unpacked C structure.
+  public init(cMessage: UnsafeRawPointer) {
+    self.init()
+    let c = cMessage.assumingMemoryBound(to: Google__Rpc__QuotaFailure.self)
+    if let list = c.pointee.violations {
+      self.violations.reserveCapacity(c.pointee.n_violations)
+      for index in 0..<c.pointee.n_violations {
+        if let inner = list[index] { self.violations.append(RPCQuotaFailure.Violation(cMessage: inner)) }
+      }
+    }
+  }
+
+  /// Builds the C structure in the arena.
+  public func cMessage(in arena: Arena) throws(EncodingFailure) -> UnsafeMutableRawPointer {
+    let c = arena.allocate(Google__Rpc__QuotaFailure.self)
+    google__rpc__quota_failure__init(c)
+    if !self.violations.isEmpty {
+      let list = arena.allocate(UnsafeMutablePointer<Google__Rpc__QuotaFailure__Violation>?.self, count: self.violations.count)
+      for (index, value) in self.violations.enumerated() {
+        (list + index).initialize(to: try value.cMessage(in: arena).assumingMemoryBound(to: Google__Rpc__QuotaFailure__Violation.self))
+      }
+      c.pointee.violations = list
+      c.pointee.n_violations = self.violations.count
+    }
+    return UnsafeMutableRawPointer(c)
+  }
+}
+
 /// Why the call failed, in constant words.
 public struct RPCErrorInfo: GeneratedMessage {
   /// Its name in the proto.

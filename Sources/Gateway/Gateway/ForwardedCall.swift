@@ -32,6 +32,8 @@ final class ForwardedCall: @unchecked Sendable {
   /// Who answers instead of a service: the gateway itself.
   private var own: (any HTTP2StreamHandler)?
   private var route: Route?
+  /// The call's place at the service, if it takes one.
+  private var admission: Admission?
   private var attempt: ForwardedAttempt?
   /// Attempts that a service may have begun, and connections that took none.
   private var attempts = 1
@@ -98,10 +100,18 @@ final class ForwardedCall: @unchecked Sendable {
       guard let connections = share.upstreams.connections(to: upstream) else {
         return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
       }
+      do throws(RPCError) {
+        admission = try share.protection.admit(method, to: upstream.name, caller: caller, at: began, loop.random)
+      } catch {
+        refused = method
+        return end(error)
+      }
+      if held.hasEnded { admission?.requestHasEnded(at: began) }
+      let timeout = share.protection.timeout(known.timeoutNanoseconds, of: method)
       route = Route(
         upstream: upstream, method: method, pool: connections.pool, retries: connections.retries,
-        headers: headers.forwarded(for: caller, trace))
-      startDeadline(known.timeoutNanoseconds)
+        headers: headers.forwarded(for: caller, trace).withTimeout(timeout == known.timeoutNanoseconds ? nil : timeout))
+      startDeadline(timeout)
       makeAttempt()
     }
   }
@@ -139,6 +149,7 @@ final class ForwardedCall: @unchecked Sendable {
     let headers = route.headers.withTimeout(remaining).afterAttempts(attempts - 1)
     guard attempt.open(headers, on: connection), let stream = attempt.stream else { return false }
     self.attempt = attempt
+    admission?.attempts(at: now)
     held.forEach { stream.write($0) }
     if held.hasEnded { stream.finish() }
     forgetLong(stream)
@@ -264,6 +275,8 @@ final class ForwardedCall: @unchecked Sendable {
         upstream: route?.upstream.name, attempts: route == nil ? 0 : attempts, requestBytes: receivedBytes,
         responseBytes: sentBytes))
     began = 0
+    admission?.over(code, at: now)
+    admission = nil
     if code == .ok { route?.retries.succeeded() }
     // What came from the client went to the service.
     attempt?.ended(code, at: now, sentBytes: receivedBytes, receivedBytes: sentBytes)
@@ -304,6 +317,7 @@ extension ForwardedCall: HTTP2StreamHandler {
   func receivedEnd(trailers: HeaderBlock?) {
     if let own { return own.receivedEnd(trailers: trailers) }
     held.hasEnded = true
+    admission?.requestHasEnded(at: loop.now)
     attempt?.stream?.finish()
   }
 
@@ -325,6 +339,7 @@ extension ForwardedCall: HTTP2StreamHandler {
 extension ForwardedCall {
   func serverSent(headers: HeaderBlock, endStream: Bool) {
     guard !isOver else { return }
+    admission?.isAnswered(at: loop.now)
     if endStream {
       status = headers.statusCode
       let pushback = headers.first("grpc-retry-pushback-ms")

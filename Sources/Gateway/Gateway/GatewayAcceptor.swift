@@ -10,6 +10,7 @@ final class GatewayAcceptor: StreamAcceptor {
   private let environment: ServiceEnvironment
   private let health: HealthRegistry
   private let transcoder: JSONTranscoder
+  let protection: Protection
 
   init(
     _ settings: GatewaySettings, _ environment: ServiceEnvironment, health: HealthRegistry,
@@ -21,15 +22,18 @@ final class GatewayAcceptor: StreamAcceptor {
     self.transcoder = transcoder
     let answers = try GatewayAnswers(settings, environment, health, transcoder)
     let identification = try environment.identification()
+    let protection = Protection(settings.protection, try APIDescriptors.pool.get())
+    self.protection = protection
     shares = environment.group.loops.map { loop in
       let upstreams = UpstreamConnections(settings, loop: loop, context: context, environment.upstreamPool)
-      return GatewayShare(loop, settings, answers, upstreams, observers, identification)
+      return GatewayShare(loop, settings, answers, upstreams, protection, observers, identification)
     }
   }
 
   /// Goes on with other settings: each loop from its next turn on.
   func take(_ settings: GatewaySettings) throws {
     let answers = try GatewayAnswers(settings, environment, health, transcoder)
+    protection.update(settings.protection, upstreams: Set(settings.routes.upstreams.keys))
     for share in shares { share.loop.execute { share.take(settings, answers) } }
   }
 

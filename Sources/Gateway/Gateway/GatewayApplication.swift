@@ -41,6 +41,7 @@ public enum GatewayApplication {
     }
     application.gauges = {
       ReplicaGauges.gauges(try await environment.group.channelFacts()) + (observers.accessLog?.gauges ?? [])
+        + (running.acceptor.withLock { $0 }?.protection.gauges ?? [])
     }
     guard let log = observers.accessLog else { return application }
     let loop = environment.group.first

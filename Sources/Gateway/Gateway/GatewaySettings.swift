@@ -8,19 +8,21 @@ struct GatewaySettings: Sendable {
   /// Which attempts at calls are made again.
   let retries: RetryPolicy
   let cors: CORS
+  let protection: ProtectionSettings
 
   /// The settings that it is made of: they can change while the gateway runs.
-  static let keys = [
-    ConfigurationKey(
-      "upstreams.*", "HOST:PORT of each service, for example upstreams.customer; replicas with commas between"),
-    ConfigurationKey(
-      "retries.attempts", "attempts at a call that may be sent twice, the first included; 1 means no retries",
-      default: "4"),
-    ConfigurationKey(
-      "cors.origins", "origins whose pages may call, for example https://desk.example; several with commas between",
-      default: ""),
-    ConfigurationKey("routes.*", "routes.PACKAGE.upstream and .access for packages beside mainstay.AREA.v1"),
-  ]
+  static let keys =
+    [
+      ConfigurationKey(
+        "upstreams.*", "HOST:PORT of each service, for example upstreams.customer; replicas with commas between"),
+      ConfigurationKey(
+        "retries.attempts", "attempts at a call that may be sent twice, the first included; 1 means no retries",
+        default: "4"),
+      ConfigurationKey(
+        "cors.origins", "origins whose pages may call, for example https://desk.example; several with commas between",
+        default: ""),
+      ConfigurationKey("routes.*", "routes.PACKAGE.upstream and .access for packages beside mainstay.AREA.v1"),
+    ] + ProtectionSettings.keys
 
   /// As a configuration says; throws for what it says wrongly.
   init(_ configuration: Configuration, access: AccessMode) throws {
@@ -29,5 +31,6 @@ struct GatewaySettings: Sendable {
     retries.maximumAttempts = try configuration.integer("retries.attempts", in: 1...10)
     self.retries = retries
     cors = try CORS(configuration.text("cors.origins").split(separator: ",").map { $0.filter { $0 != " " } })
+    protection = try ProtectionSettings(configuration)
   }
 }

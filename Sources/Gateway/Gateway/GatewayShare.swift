@@ -11,6 +11,8 @@ final class GatewayShare: @unchecked Sendable {
   private(set) var settings: GatewaySettings
   private(set) var answers: GatewayAnswers
   let upstreams: UpstreamConnections
+  /// Shared with the other loops.
+  let protection: Protection
   let observers: Observers
   /// Who makes the calls.
   let identification: CallerIdentification
@@ -19,10 +21,12 @@ final class GatewayShare: @unchecked Sendable {
 
   init(
     _ loop: EventLoop, _ settings: GatewaySettings, _ answers: GatewayAnswers, _ upstreams: UpstreamConnections,
-    _ observers: Observers, _ identification: CallerIdentification
+    _ protection: Protection, _ observers: Observers, _ identification: CallerIdentification
   ) {
     (self.loop, self.settings, self.answers) = (loop, settings, answers)
-    (self.upstreams, self.observers, self.identification) = (upstreams, observers, identification)
+    (self.upstreams, self.protection, self.observers, self.identification) = (
+      upstreams, protection, observers, identification
+    )
     posts = WebhookPosts(upstreams, loop: loop)
     spans = SeededGenerator(seed: loop.random.next())
   }

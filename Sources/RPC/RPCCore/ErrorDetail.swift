@@ -91,7 +91,7 @@ public enum StatusDetails {
   }
 }
 
-private func appendVarint(_ value: UInt64, to bytes: inout [UInt8]) {
+func appendVarint(_ value: UInt64, to bytes: inout [UInt8]) {
   var rest = value
   while rest >= 0x80 {
     bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -100,7 +100,14 @@ private func appendVarint(_ value: UInt64, to bytes: inout [UInt8]) {
   bytes.append(UInt8(rest))
 }
 
-private func appendField(_ number: Int, _ value: [UInt8], to bytes: inout [UInt8]) {
+/// A field that holds a number; 0 is left out, as proto3 does.
+func appendNumber(_ number: Int, _ value: UInt64, to bytes: inout [UInt8]) {
+  guard value > 0 else { return }
+  appendVarint(UInt64(number << 3), to: &bytes)
+  appendVarint(value, to: &bytes)
+}
+
+func appendField(_ number: Int, _ value: [UInt8], to bytes: inout [UInt8]) {
   appendVarint(UInt64(number << 3 | 2), to: &bytes)
   appendVarint(UInt64(value.count), to: &bytes)
   bytes.append(contentsOf: value)

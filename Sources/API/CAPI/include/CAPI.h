@@ -54,6 +54,12 @@ static inline const void *google__protobuf__timestamp__descriptor_pointer(void) 
 static inline const void *google__rpc__retry_info__descriptor_pointer(void) {
   return &google__rpc__retry_info__descriptor;
 }
+static inline const void *google__rpc__quota_failure__descriptor_pointer(void) {
+  return &google__rpc__quota_failure__descriptor;
+}
+static inline const void *google__rpc__quota_failure__violation__descriptor_pointer(void) {
+  return &google__rpc__quota_failure__violation__descriptor;
+}
 static inline const void *google__rpc__error_info__descriptor_pointer(void) {
   return &google__rpc__error_info__descriptor;
 }

@@ -154,6 +154,7 @@ final class ConnectCall: HTTP2StreamHandler, CallerSide {
     var headers = HeaderBlock([
       (":status", String(ConnectError.httpStatus(error.code))), ("content-type", "application/json"),
     ])
+    if let seconds = error.retryAfterSeconds { headers.append("retry-after", String(seconds)) }
     add(trailers, to: &headers)
     send(headers, Array(ConnectError.json(error, transcoder).utf8))
   }

@@ -40,3 +40,10 @@ enum ConnectError {
     return json + "}"
   }
 }
+
+extension RPCError {
+  /// HTTP's retry-after, where the error says when to try again: whole seconds, rounded up.
+  var retryAfterSeconds: Int? {
+    metadata.first(RetryHint.pushback).flatMap { Int($0) }.flatMap { $0 < 0 ? nil : $0 / 1_000 + ($0 % 1_000).signum() }
+  }
+}

@@ -4,6 +4,8 @@ struct FileParser {
   static let dataClassOption = 51_001
   /// Field number of mainstay.platform.v1.permission in MethodOptions.
   static let permissionOption = 51_002
+  /// Field number of mainstay.platform.v1.bulk in MethodOptions.
+  static let bulkOption = 51_003
 
   var pool: DescriptorPool
   private var messages: [Int] = []
@@ -144,6 +146,7 @@ struct FileParser {
     var (clientStreaming, serverStreaming) = (false, false)
     var idempotency = 0
     var permission: ProtoMethod.Permission?
+    var isBulk = false
     try eachField(of: bytes) { (number, value) throws(WireFailure) in
       switch (number, value) {
       case (1, .bytes(let text)): name = string(text)
@@ -152,6 +155,7 @@ struct FileParser {
       case (4, .bytes(let options)):
         idempotency = try self.number(34, of: options)
         permission = try self.permission(options)
+        isBulk = try self.number(FileParser.bulkOption, of: options) != 0
       case (5, .varint(let value)): clientStreaming = value != 0
       case (6, .varint(let value)): serverStreaming = value != 0
       default: break
@@ -160,7 +164,7 @@ struct FileParser {
     return ProtoMethod(
       name: name, inputType: input, outputType: output, clientStreaming: clientStreaming,
       serverStreaming: serverStreaming, idempotency: .init(rawValue: idempotency) ?? .unknown, permission: permission,
-      comment: comment)
+      isBulk: isBulk, comment: comment)
   }
 
   private func permission(_ options: ArraySlice<UInt8>) throws(WireFailure) -> ProtoMethod.Permission? {

@@ -209,6 +209,8 @@ public struct ProtoMethod: Sendable {
   public let idempotency: Idempotency
   /// Who may call it; nil if the method does not say.
   public let permission: Permission?
+  /// Whether one call is long or heavy work, by Mainstay's option.
+  public let isBulk: Bool
   /// The comment before it.
   public internal(set) var comment = ""
 }

@@ -28,7 +28,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   /// Where back-off gets its jitter from.
   public let random: any RandomSource
   /// The monotonic time at which this turn began: for what need not be exact, without asking the clock.
-  private(set) var now: UInt64
+  public private(set) var now: UInt64
   /// Figures of the calls that servers answer on this loop.
   public let metrics = CallMetrics()
   /// What belongs to this loop and can be asked how it is.

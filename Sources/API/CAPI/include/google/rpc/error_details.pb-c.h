@@ -17,6 +17,8 @@ PROTOBUF_C__BEGIN_DECLS
 #include "google/protobuf/duration.pb-c.h"
 
 typedef struct Google__Rpc__RetryInfo Google__Rpc__RetryInfo;
+typedef struct Google__Rpc__QuotaFailure Google__Rpc__QuotaFailure;
+typedef struct Google__Rpc__QuotaFailure__Violation Google__Rpc__QuotaFailure__Violation;
 typedef struct Google__Rpc__ErrorInfo Google__Rpc__ErrorInfo;
 typedef struct Google__Rpc__ErrorInfo__MetadataEntry Google__Rpc__ErrorInfo__MetadataEntry;
 typedef struct Google__Rpc__PreconditionFailure Google__Rpc__PreconditionFailure;
@@ -39,6 +41,28 @@ struct  Google__Rpc__RetryInfo
 #define GOOGLE__RPC__RETRY_INFO__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&google__rpc__retry_info__descriptor) \
     , NULL }
+
+
+struct  Google__Rpc__QuotaFailure__Violation
+{
+  ProtobufCMessage base;
+  char *subject;
+  char *description;
+};
+#define GOOGLE__RPC__QUOTA_FAILURE__VIOLATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&google__rpc__quota_failure__violation__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Google__Rpc__QuotaFailure
+{
+  ProtobufCMessage base;
+  size_t n_violations;
+  Google__Rpc__QuotaFailure__Violation **violations;
+};
+#define GOOGLE__RPC__QUOTA_FAILURE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&google__rpc__quota_failure__descriptor) \
+    , 0,NULL }
 
 
 struct  Google__Rpc__ErrorInfo__MetadataEntry
@@ -142,6 +166,28 @@ Google__Rpc__RetryInfo *
 void   google__rpc__retry_info__free_unpacked
                      (Google__Rpc__RetryInfo *message,
                       ProtobufCAllocator *allocator);
+/* Google__Rpc__QuotaFailure__Violation methods */
+void   google__rpc__quota_failure__violation__init
+                     (Google__Rpc__QuotaFailure__Violation         *message);
+/* Google__Rpc__QuotaFailure methods */
+void   google__rpc__quota_failure__init
+                     (Google__Rpc__QuotaFailure         *message);
+size_t google__rpc__quota_failure__get_packed_size
+                     (const Google__Rpc__QuotaFailure   *message);
+size_t google__rpc__quota_failure__pack
+                     (const Google__Rpc__QuotaFailure   *message,
+                      uint8_t             *out);
+size_t google__rpc__quota_failure__pack_to_buffer
+                     (const Google__Rpc__QuotaFailure   *message,
+                      ProtobufCBuffer     *buffer);
+Google__Rpc__QuotaFailure *
+       google__rpc__quota_failure__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   google__rpc__quota_failure__free_unpacked
+                     (Google__Rpc__QuotaFailure *message,
+                      ProtobufCAllocator *allocator);
 /* Google__Rpc__ErrorInfo__MetadataEntry methods */
 void   google__rpc__error_info__metadata_entry__init
                      (Google__Rpc__ErrorInfo__MetadataEntry         *message);
@@ -232,6 +278,12 @@ void   google__rpc__resource_info__free_unpacked
 typedef void (*Google__Rpc__RetryInfo_Closure)
                  (const Google__Rpc__RetryInfo *message,
                   void *closure_data);
+typedef void (*Google__Rpc__QuotaFailure__Violation_Closure)
+                 (const Google__Rpc__QuotaFailure__Violation *message,
+                  void *closure_data);
+typedef void (*Google__Rpc__QuotaFailure_Closure)
+                 (const Google__Rpc__QuotaFailure *message,
+                  void *closure_data);
 typedef void (*Google__Rpc__ErrorInfo__MetadataEntry_Closure)
                  (const Google__Rpc__ErrorInfo__MetadataEntry *message,
                   void *closure_data);
@@ -260,6 +312,8 @@ typedef void (*Google__Rpc__ResourceInfo_Closure)
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor google__rpc__retry_info__descriptor;
+extern const ProtobufCMessageDescriptor google__rpc__quota_failure__descriptor;
+extern const ProtobufCMessageDescriptor google__rpc__quota_failure__violation__descriptor;
 extern const ProtobufCMessageDescriptor google__rpc__error_info__descriptor;
 extern const ProtobufCMessageDescriptor google__rpc__error_info__metadata_entry__descriptor;
 extern const ProtobufCMessageDescriptor google__rpc__precondition_failure__descriptor;
