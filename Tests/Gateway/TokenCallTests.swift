@@ -18,10 +18,12 @@ struct TokenScene {
   let port: Int
   let operators: Int
   private let service: Server
-  private let notes: AsyncStream<String>
+  /// What the service notes of calls that hang.
+  let notes: AsyncStream<String>
 
-  /// `verifies`: whether the service has the keys too.
-  init(serviceVerifies verifies: Bool) async throws {
+  /// `verifies`: whether the service has the keys too. `revokes`: whether the gateway has a list of revoked certificates.
+  /// `asksForSecondFactor`: whether the service, and not the gateway, wants one.
+  init(serviceVerifies verifies: Bool, revokes: Bool = false, asksForSecondFactor: Bool = false) async throws {
     tokens = try await ForeignTokens()
     authority = try TestAuthority()
     group = try EventLoopGroup(count: 1)
@@ -30,6 +32,7 @@ struct TokenScene {
     let folder = authority.folder
     _ = try authority.issue("gateway", role: "service")
     try folder.write("keys.pem", String(contentsOfFile: tokens.folder.file("keys.pem"), encoding: .utf8))
+    if revokes { try authority.revoke([]) }
     let files = "certificate: gateway.pem, private_key: gateway-key.pem, authority: ca.pem"
     let rules = "tokens: {keys: keys.pem, issuer: \"\(ForeignTokens.issuer)\", audience: \(ForeignTokens.audience)}"
     let own = try folder.write(
@@ -39,7 +42,8 @@ struct TokenScene {
       group: group, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, clock: SystemClock(),
       random: SystemRandom(), access: .checked)
     let router = try InfrastructureServices.router(
-      WhoAmI(loops: group, notes: noting).methodBindings, health: .serving([]), access: .checked,
+      WhoAmI(loops: group, notes: noting).methodBindings.map { asksForSecondFactor ? $0.withSecondFactor : $0 },
+      health: .serving([]), access: .checked,
       identification: environment.identification())
     service = try await Server(
       .init(host: "127.0.0.1", port: 0, tls: authority.issue("customer", role: "service", verification: .optional)),
@@ -49,7 +53,7 @@ struct TokenScene {
       "gateway.yaml",
       """
       listen: 127.0.0.1:\(port)
-      tls: {\(files), client_verification: optional}
+      tls: {\(files), client_verification: optional\(revokes ? ", revocation_list: revoked.pem" : "")}
       operators: {listen: "127.0.0.1:\(operators)"}
       upstreams: {customer: "127.0.0.1:\(service.port)"}
       \(rules)
@@ -66,10 +70,11 @@ struct TokenScene {
 
   /// Who the service says is calling, or the error.
   func actor(
-    _ authorization: [String], as role: String? = nil, metadata: [(String, String)] = [], direct: Bool = false
+    _ authorization: [String], as role: String? = nil, name: String? = nil, metadata: [(String, String)] = [],
+    direct: Bool = false
   ) async throws -> Result<String, RPCError> {
     let tls =
-      try role.map { try authority.issue("caller-\($0)", role: $0, hosts: []) } ?? authority.anonymous
+      try role.map { try authority.issue(name ?? "caller-\($0)", role: $0, hosts: []) } ?? authority.anonymous
     let context = try TLSContext(tls, role: .client)
     let (port, group) = (direct ? service.port : port, group)
     return try await group.first.run {
@@ -98,6 +103,14 @@ struct TokenScene {
       }
     }
     return counts
+  }
+}
+
+extension MethodBinding {
+  fileprivate var withSecondFactor: MethodBinding {
+    let permission = MethodPermission(roles: ["anyone"], dataClass: .internal, secondFactor: true, twoPerson: false)
+    return MethodBinding(
+      MethodDescriptor(service: method.service, name: method.name, kind: method.kind, permission: permission), handle)
   }
 }
 
@@ -202,6 +215,70 @@ struct TokenCallTests {
     let lines = scene.gateway.errors.split(separator: "\n").count { $0.contains("token_algorithm") }
     #expect((20...40).contains(lines), "\(lines)")
     await scene.stop()
+  }
+
+  @Test("A second factor is what a token says, and neither a certificate nor, for who has the keys, the gateway")
+  func secondFactor() async throws {
+    for verifies in [true, false] {
+      let scene = try await TokenScene(serviceVerifies: verifies, asksForSecondFactor: true)
+      let missing = "PERMISSION_DENIED SECOND_FACTOR_MISSING"
+      #expect(try await scene.actor([], as: "administrator").refusal == missing)
+      #expect(try await scene.actor([scene.tokens.header("good")], as: "administrator").refusal == missing)
+      #expect(
+        try await scene.actor([scene.tokens.header("second_factor")]).refusal == "OK mei.lin administrator gateway")
+      let said = [
+        ("mainstay-caller", "root"), ("mainstay-caller-role", "administrator"),
+        ("mainstay-caller-second-factor", "yes"),
+      ]
+      #expect(try await scene.actor([], as: "administrator", metadata: said).refusal == missing)
+      let byGateway = try await scene.actor([], as: "service", name: "gateway", metadata: said, direct: true)
+      #expect(byGateway.refusal == (verifies ? missing : "OK root administrator gateway"))
+      await scene.stop()
+    }
+  }
+
+  @Test("JSON and gRPC-Web take the same header")
+  func otherProtocols() async throws {
+    let scene = try await TokenScene(serviceVerifies: true)
+    func curl(_ path: String, _ type: String, _ body: String, _ token: String?) async throws -> String {
+      let file = try scene.authority.folder.write("body", body)
+      var arguments = [
+        "--silent", "--http2", "--cacert", scene.authority.certificatePath, "--header", "content-type: \(type)",
+        "--header", "mainstay-service: customer", "--data-binary", "@\(file)", "--write-out", " %{http_code}",
+        "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "--output", "-",
+      ]
+      if let token { arguments += ["--header", "authorization: \(scene.tokens.header(token))"] }
+      let done = try await Program.run("/usr/bin/curl", arguments + ["https://127.0.0.1:\(scene.port)/\(path)"])
+      #expect(done.code == 0, "\(done.errors)")
+      return done.output
+    }
+    let list = "mainstay.customer.v1.CustomerService/ListCustomers"
+    let without = try await curl(list, "application/json", "{}", nil)
+    #expect(without.contains(#""code":"unauthenticated""#) && without.hasSuffix(" 401"), "\(without)")
+    let expired = try await curl(list, "application/json", "{}", "expired")
+    #expect(expired.contains("the token has expired") && expired.hasSuffix(" 401"), "\(expired)")
+    // Let in, and unknown to the service of this test.
+    let good = try await curl(list, "application/json", "{}", "good")
+    #expect(good.contains(#""code":"unimplemented""#), "\(good)")
+    let stream = "mainstay.platform.v1.EventService/Subscribe"
+    let web = try await curl(stream, "application/grpc-web-text", "AAAAAAA=", "auditor")
+    #expect(decoded(web).contains("an.auditor auditor gateway"), "\(web)")
+    let forged = try await curl(stream, "application/grpc-web-text", "AAAAAAA=", "forged")
+    #expect(forged.contains(" 200") && !decoded(forged).contains("auditor"), "\(forged)")
+    await scene.stop()
+  }
+
+  /// What stands in pieces of base64, each with its padding, before the status that curl has added.
+  private func decoded(_ output: String) -> String {
+    let body = Array((output.split(separator: " ").first ?? "").utf8)
+    var (bytes, piece) = ([UInt8](), [UInt8]())
+    for start in stride(from: 0, to: body.count, by: 4) {
+      piece += body[start..<min(start + 4, body.count)]
+      guard piece.last == UInt8(ascii: "=") || start + 4 >= body.count else { continue }
+      bytes += Base64.decode(String(decoding: piece, as: UTF8.self)) ?? []
+      piece = []
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   @Test("Keys are exchanged while the gateway runs; a file that cannot be used changes nothing")

@@ -7,13 +7,14 @@ import RPCTransport
 struct CertsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "certs",
-    abstract: "Makes and lists the development certificates in the state folder.",
+    abstract: "Makes development certificates and tokens in the state folder, and lists the certificates.",
     discussion: """
       Examples:
         mainstay certs create --name alice --role back-office
+        mainstay certs token --name mei.lin --role back-office
         mainstay certs list
       """,
-    subcommands: [InitCommand.self, CreateCommand.self, ListCommand.self])
+    subcommands: [InitCommand.self, CreateCommand.self, TokenCommand.self, ListCommand.self])
 
   struct InitCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,8 +56,7 @@ struct CertsCommand: ParsableCommand {
         throw ValidationError("--days must be 1 to \(CreateCommand.maximumDays).")
       }
       for word in [name, role] where !isPlainWord(word) {
-        throw ValidationError(
-          "\"\(word)\" must be 1 to 64 letters, digits, \"-\", \"_\" or \".\" and begin with a letter.")
+        throw ValidationError(plainWordRule(word))
       }
       if name == "ca" { throw ValidationError("\"ca\" is the authority's own name; choose another.") }
     }
@@ -72,11 +72,6 @@ struct CertsCommand: ParsableCommand {
       try certificates.create(subject, days: days, authority: try certificates.authority())
       printLine(paths.chain)
       printLine(paths.key)
-    }
-
-    private func isPlainWord(_ word: String) -> Bool {
-      word.first?.isLetter == true && word.utf8.count <= 64
-        && word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) }
     }
   }
 

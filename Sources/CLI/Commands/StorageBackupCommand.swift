@@ -29,7 +29,8 @@ extension StorageCommand {
       let bytes = try connection.withSession { session in
         var metadata = Metadata()
         metadata.add("mainstay-service", service)
-        let options = CallOptions(deadline: Deadline(after: patience, clock: session.loop.clock), metadata: metadata)
+        let options = CallOptions(
+          deadline: Deadline(after: patience, clock: session.loop.clock), metadata: session.authorized(metadata))
         let client = MaintenanceServiceClient(channel: session.channel)
         return try await client.backUpDatabase(BackUpDatabaseRequest(path: path), options: options).byteCount
       }

@@ -78,6 +78,18 @@ struct UpCommand: ParsableCommand {
     }
     tellMissingUpstreams(folder)
     tellMissingAudit(folder)
+    tellMissingTokens(folder)
+  }
+
+  /// One whose configuration file is from before goes on, and refuses calls with a token.
+  private func tellMissingTokens(_ folder: StateFolder) {
+    let paths = ServiceDefinition.all.filter { $0.lacksTokens(in: folder.configuration(of: $0)) }
+      .map { folder.configuration(of: $0) }
+    guard !paths.isEmpty else { return }
+    let lines = DevelopmentTokens.configuration.joined(separator: "\n")
+    StandardError.write(
+      "mainstay: \(paths.joined(separator: ", ")) are from before tokens, which are not accepted there; add these lines:\n\(lines)\n"
+    )
   }
 
   /// A service whose configuration file is from before goes on, but signs nothing.

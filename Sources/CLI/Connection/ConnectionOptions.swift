@@ -12,6 +12,8 @@ struct ConnectionOptions: ParsableArguments {
   @Option(help: "HOST:PORT to call; the gateway of this machine without it, or MAINSTAY_TARGET.") var target: String?
   @Option(help: "Own certificate, PEM; the administrator's without it.") var certificate: String?
   @Option(help: "Own private key, PEM.") var privateKey: String?
+  @Option(help: "File with a bearer token, which counts before the certificate; \"mainstay certs token\" makes one.")
+  var tokenFile: String?
   @Option(help: "Authority that the server's certificate must come from, PEM.") var authority: String?
   @Option(help: "How long to wait for each reply, for example 5s, 200ms, 1m.") var deadline: CallDuration?
 
@@ -42,14 +44,24 @@ struct ConnectionOptions: ParsableArguments {
       privateKeyPath: privateKey ?? admin.key)
   }
 
+  /// The token of the file that was named. Nothing of it is told, whatever is wrong with it.
+  private func token() throws -> String? {
+    guard let tokenFile else { return nil }
+    let words = try Files.text(tokenFile).split(whereSeparator: \.isWhitespace)
+    guard words.count == 1, words[0].utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw CommandFailure.usage("\(tokenFile) must hold one token and nothing else")
+    }
+    return String(words[0])
+  }
+
   /// Does this on an event loop with a channel to the server.
   func withSession<Value: Sendable>(_ body: @escaping @Sendable (Session) async throws -> Value) throws -> Value {
-    let address = try address()
+    let (address, token, deadline) = (try address(), try token(), deadline)
     let context = try TLSContext(try tls(), role: .client)
-    let deadline = deadline
     return try MainLoop.run { loop in
       let channel = ClientChannel(host: address.host, port: address.port, tls: context, loop: loop)
-      return try await body(Session(channel: channel, loop: loop, address: address, deadline: deadline?.duration))
+      return try await body(
+        Session(channel: channel, loop: loop, address: address, deadline: deadline?.duration, token: token))
     }
   }
 }
@@ -61,16 +73,28 @@ struct Session: Sendable {
   let address: ServerAddress
   /// As the person asked; nil leaves it to the command.
   let deadline: Duration?
+  /// A bearer token, sent with each call.
+  let token: String?
 
   /// For a call with one reply.
   func unaryOptions(_ metadata: Metadata = .init()) -> CallOptions {
     CallOptions(
-      deadline: Deadline(after: deadline ?? ConnectionOptions.defaultDeadline, clock: loop.clock), metadata: metadata)
+      deadline: Deadline(after: deadline ?? ConnectionOptions.defaultDeadline, clock: loop.clock),
+      metadata: authorized(metadata))
   }
 
   /// For a stream, which may last as long as it likes unless the person says otherwise.
   func streamOptions(_ metadata: Metadata = .init()) -> CallOptions {
-    CallOptions(deadline: deadline.map { Deadline(after: $0, clock: loop.clock) }, metadata: metadata)
+    CallOptions(
+      deadline: deadline.map { Deadline(after: $0, clock: loop.clock) }, metadata: authorized(metadata))
+  }
+
+  /// The metadata with the token, if there is one.
+  func authorized(_ metadata: Metadata) -> Metadata {
+    guard let token else { return metadata }
+    var metadata = metadata
+    metadata.add("authorization", "Bearer \(token)")
+    return metadata
   }
 }
 

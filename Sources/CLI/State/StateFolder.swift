@@ -31,6 +31,12 @@ struct StateFolder: Sendable {
   /// The public keys of all audit logs, one a line.
   var auditKeys: String { "\(pki)/audit-keys.txt" }
 
+  /// The key that tokens for tests are signed with.
+  var tokenKey: String { "\(pki)/token-signing-key.pem" }
+
+  /// The public keys of tokens, for the gateway and the services.
+  var tokenKeys: String { "\(pki)/token-keys.pem" }
+
   /// The file that a service's checkpoints are added to.
   func checkpointFile(of service: ServiceDefinition) -> String { "\(audit)/\(service.name).checkpoints" }
 

@@ -28,6 +28,7 @@ struct DevelopmentCertificates: Sendable {
       try create(subject, days: DevelopmentCertificates.certificateDays, authority: authority)
     }
     try createMissingAuditKeys()
+    _ = try DevelopmentTokens(folder: folder).key()
   }
 
   /// A key for each service's audit log, and the list of the public ones. A line that is there stays: what its key has signed is to be

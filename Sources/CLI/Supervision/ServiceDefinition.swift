@@ -39,6 +39,12 @@ struct ServiceDefinition: Sendable {
     return root["audit"] == nil
   }
 
+  /// Whether a configuration file from an older version says nothing of tokens.
+  func lacksTokens(in path: String) -> Bool {
+    guard let text = try? Files.text(path), let root = try? Yams.compose(yaml: text) else { return false }
+    return root["tokens"] == nil
+  }
+
   /// The lines of a configuration file about the audit log.
   func auditLines(ports: [String: Int]) -> [String] {
     guard let witness else { return [] }
@@ -92,6 +98,7 @@ struct ServiceDefinition: Sendable {
         lines.append("  \(service.name): 127.0.0.1:\(ports[service.name] ?? service.defaultPort)")
       }
     }
+    lines += DevelopmentTokens.configuration
     lines += auditLines(ports: ports)
     lines += ["log_level: info", "# Threads that serve; 0 means one per core.", "event_loops: 0"]
     return lines.joined(separator: "\n") + "\n"

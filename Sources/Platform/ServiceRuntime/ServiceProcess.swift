@@ -177,6 +177,7 @@ public enum ServiceProcess {
       host: address.host, port: address.port, tls: tls, limits: limits.http2, connectionLimits: limits.server,
       maximumConnections: limits.maximumConnections)
     listening.budget = limits.budget
+    listening.onRefusedPeer = { identification.refusals.note(.certificate, address: $0, detail: $1) }
     listening.onCertificates = { logger.certificatesRead($0, for: "callers") }
     let server = try await Server(listening, acceptor: acceptor, group: environment.group)
     let live = application.reload.map { LiveConfiguration(configuration, $0, logger, environment.clock, read: read) }

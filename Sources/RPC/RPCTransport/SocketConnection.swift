@@ -37,6 +37,8 @@ final class SocketConnection: PollHandler {
   var number = -1
   private(set) var http2: HTTP2Connection?
   private(set) var peer: Peer
+  /// Whether the connection ended because the peer's certificate was not accepted, or not any more.
+  private(set) var hasRefusedPeer = false
   private let tls: TLSStream
   private let role: HTTP2Role
   private let limits: HTTP2Limits
@@ -79,6 +81,7 @@ final class SocketConnection: PollHandler {
     super.init(descriptor: descriptor)
     var one: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    context.source?.begins(on: loop)
     loop.watch(self, isConnecting ? EPOLLOUT.rawValue : EPOLLIN.rawValue)
     let time = life.limits.handshakeTime
     timer = loop.schedule(afterNanoseconds: time.wholeNanoseconds) { [weak self] in
@@ -111,6 +114,17 @@ final class SocketConnection: PollHandler {
     owner?.connectionClosed(self, reason: reason)
   }
 
+  /// Closes at once, with the calls on it, if the peer's certificate has been revoked since the connection began.
+  func closeIfRevoked(by certificates: TLSCertificates) {
+    guard phase == .open, tls.isOf(certificates), let reason = tls.revocation else { return }
+    refusePeer(reason)
+  }
+
+  private func refusePeer(_ reason: String) {
+    hasRefusedPeer = true
+    close(reason)
+  }
+
   /// Lets the peer go elsewhere without losing a call, and closes when its streams have ended.
   func drain() {
     guard phase == .open, let http2 else { return close("the connection is not needed any more") }
@@ -139,7 +153,9 @@ final class SocketConnection: PollHandler {
     case .wantsRead: watch(EPOLLIN.rawValue)
     case .wantsWrite: watch(EPOLLIN.rawValue | EPOLLOUT.rawValue)
     case .ended: close("connection closed during the TLS handshake")
-    case .failed(let reason): close("TLS handshake failed: \(reason)")
+    case .failed(let reason):
+      hasRefusedPeer = tls.hasRefusedPeer
+      close("TLS handshake failed: \(reason)")
     case .done: open()
     }
   }
@@ -148,7 +164,7 @@ final class SocketConnection: PollHandler {
     guard role == .server || tls.hasChosenHTTP2 else {
       return close("the server does not speak HTTP/2: it did not choose \"h2\"")
     }
-    if let refusal = tls.peerRefusal(at: loop.clock.now()) { return close(refusal) }
+    if let refusal = tls.peerRefusal(at: loop.clock.now()) { return refusePeer(refusal) }
     guard let http2 = HTTP2Connection(role: role, limits: limits, budget: budget) else { return close("out of memory") }
     self.http2 = http2
     http2.delegate = self

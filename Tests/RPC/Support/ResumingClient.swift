@@ -55,6 +55,9 @@ final class ResumingClient: SubchannelOwner {
     subchannel.owner = self
   }
 
+  /// Whether the connection stands.
+  var isConnected: Bool { subchannel.http2 != nil }
+
   /// Connects anew: "full" or "resumed", or why it failed.
   func connect() async -> String {
     subchannel.disconnect()

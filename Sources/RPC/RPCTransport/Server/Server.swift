@@ -33,6 +33,8 @@ public final class Server: Sendable {
     public var certificateInterval = TLSCertificates.lookInterval
     /// Told when certificates were read again: nil, or why the old ones go on.
     public var onCertificates: TLSCertificates.Listener = { _ in }
+    /// Told of connections that ended because the client's certificate was not accepted, or not any more: its address, and why.
+    public var onRefusedPeer: @Sendable (_ address: String, _ reason: String) -> Void = { _, _ in }
 
     /// Connections at once, unless others are wanted.
     public static let standardMaximumConnections = 20_000

@@ -13,6 +13,7 @@ final class ServerShare: @unchecked Sendable {
   private let limits: HTTP2Limits
   private let budget: ByteBudget
   private let connectionLimits: ConnectionLimits
+  private let onRefusedPeer: @Sendable (String, String) -> Void
   private var isDraining = false
   private let count = Atomic<Int>(0)
   private var connections: [ObjectIdentifier: SocketConnection] = [:]
@@ -36,6 +37,7 @@ final class ServerShare: @unchecked Sendable {
     limits = configuration.limits
     budget = configuration.budget
     connectionLimits = configuration.connectionLimits
+    onRefusedPeer = configuration.onRefusedPeer
   }
 
   /// Connections now, for whoever asks.
@@ -109,6 +111,7 @@ extension ServerShare: SocketConnectionOwner {
     handshakes[connection.number] = nil
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
     count.subtract(1, ordering: .relaxed)
+    if connection.hasRefusedPeer { onRefusedPeer(connection.address, reason) }
     if let statistics = connection.http2?.statistics { past += statistics }
   }
 }

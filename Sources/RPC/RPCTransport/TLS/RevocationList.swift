@@ -14,6 +14,9 @@ final class RevocationList: @unchecked Sendable {
   private struct Entry {
     let list: OpaquePointer
     let signer: OpaquePointer
+
+    /// A root is its own authority.
+    var isSignedByRoot: Bool { X509_NAME_cmp(X509_get_subject_name(signer), X509_get_issuer_name(signer)) == 0 }
   }
 
   /// Where the lists are, PEM.
@@ -80,13 +83,27 @@ final class RevocationList: @unchecked Sendable {
       }
       var found: OpaquePointer?
       guard X509_CRL_get0_by_cert(entry.list, &found, certificate) != 1 else { return "it is revoked; use another one" }
-      // A root is its own authority.
-      if X509_NAME_cmp(X509_get_subject_name(entry.signer), X509_get_issuer_name(entry.signer)) == 0 { continue }
+      if entry.isSignedByRoot { continue }
       guard left > 1 else { return "more than \(RevocationList.mostAuthorities) authorities are above it" }
       let reason = ended(entry.signer, at: now) ?? refusal(of: entry.signer, at: now, left: left - 1)
       if let reason { return "its authority \(subjectText(issuer, NID_commonName)) is not accepted: \(reason)" }
     }
     return nil
+  }
+}
+
+extension RevocationList {
+  /// Whether a certificate is on a list here, or an authority between it and the root is.
+  func revokes(_ certificate: OpaquePointer) -> Bool { revokes(certificate, left: RevocationList.mostAuthorities) }
+
+  private func revokes(_ certificate: OpaquePointer, left: Int) -> Bool {
+    let issuer = X509_get_issuer_name(certificate)
+    return entries.contains { entry in
+      guard X509_NAME_cmp(X509_CRL_get_issuer(entry.list), issuer) == 0 else { return false }
+      var found: OpaquePointer?
+      if X509_CRL_get0_by_cert(entry.list, &found, certificate) == 1 { return true }
+      return !entry.isSignedByRoot && left > 1 && revokes(entry.signer, left: left - 1)
+    }
   }
 }
 

@@ -8,7 +8,7 @@ public protocol TLSContextSource: Sendable {
 }
 
 /// The certificates of a server, or those that a client shows to servers, read again when their files change. Connections that
-/// stand keep what they began with. Files that cannot be used change nothing: the old certificates go on, and the owner is told.
+/// stand keep what they began with, but those whose peer is revoked are closed. Files that cannot be used change nothing: the old certificates go on, and the owner is told.
 public final class TLSCertificates: TLSContextSource {
   /// Told when certificates were read again: nil, or why the old ones go on.
   public typealias Listener = @Sendable (TransportError?) -> Void
@@ -51,6 +51,8 @@ public final class TLSCertificates: TLSContextSource {
   private let clock: any Clock
   private let listener: Listener
   private let state: Mutex<State>
+  /// Where connections of these certificates are.
+  private let loops = Mutex<[ObjectIdentifier: EventLoop]>([:])
 
   /// Reads the files. Throws `badCertificate` with the path and what is wrong with it; later errors go to the listener.
   public init(
@@ -66,6 +68,7 @@ public final class TLSCertificates: TLSContextSource {
       State(
         context: try TLSContext(configuration, role: role), marks: marks, authority: marks.authority,
         renewalNanoseconds: clock.monotonicNanoseconds()))
+    current.source = self
   }
 
   /// What connections that begin now begin with.
@@ -110,11 +113,35 @@ public final class TLSCertificates: TLSContextSource {
       (state.renewalNanoseconds, state.lacksNewKeys) = (now, true)
     }
     let context = try TLSContext(configuration, role: role)
+    context.source = self
     state.withLock { state in
       if role == .server, state.authority == marks.authority, !state.lacksNewKeys {
         context.takeTickets(of: state.context)
       }
       (state.context, state.authority, state.lacksNewKeys) = (context, marks.authority, false)
+    }
+    closeRevoked()
+  }
+
+  /// A connection begins on this loop.
+  func begins(on loop: EventLoop) { loops.withLock { $0[ObjectIdentifier(loop)] = loop } }
+
+  /// Whether a certificate has been revoked since a connection began with this list.
+  func hasRevoked(_ certificate: OpaquePointer, since list: RevocationList?) -> Bool {
+    guard let newest = current.revocations, newest !== list else { return false }
+    return newest.revokes(certificate)
+  }
+
+  /// Closes the connections, on all loops, whose peers the newest list names. Those whose handshakes go on look at it themselves.
+  private func closeRevoked() {
+    guard current.revocations != nil else { return }
+    for loop in loops.withLock({ Array($0.values) }) {
+      loop.execute { [weak self] in
+        guard let self else { return }
+        for case let connection as SocketConnection in Array(loop.handlers.values) {
+          connection.closeIfRevoked(by: self)
+        }
+      }
     }
   }
 }

@@ -15,6 +15,8 @@ public final class TLSContext: TLSContextSource, @unchecked Sendable {
   let pointer: OpaquePointer
   let role: HTTP2Role
   let revocations: RevocationList?
+  /// Where a newer one may be found; set before the context is used.
+  weak var source: TLSCertificates?
 
   /// Itself: files that change later change nothing.
   public var current: TLSContext { self }

@@ -107,8 +107,25 @@ final class TLSStream {
   /// Why the peer is not accepted though its handshake is done; nil if it is.
   func peerRefusal(at now: Timestamp) -> String? {
     guard let certificate = SSL_get0_peer_certificate(pointer) else { return nil }
-    return check.refusal(of: certificate, at: now).map { "the peer's certificate is not accepted: \($0)" }
+    if let refusal = check.refusal(of: certificate, at: now) {
+      return "the peer's certificate is not accepted: \(refusal)"
+    }
+    return revocation
   }
+
+  /// Why the peer is not accepted any more, by a list that was read since; nil if it is.
+  var revocation: String? {
+    guard let source = context.source, let certificate = SSL_get0_peer_certificate(pointer),
+      source.hasRevoked(certificate, since: context.revocations)
+    else { return nil }
+    return "the peer's certificate is not accepted any more: it was revoked; use another one"
+  }
+
+  /// Whether these certificates are those that the connection began with, as they were then.
+  func isOf(_ certificates: TLSCertificates) -> Bool { context.source === certificates }
+
+  /// Whether the handshake failed because the peer's certificate was not accepted.
+  private(set) var hasRefusedPeer = false
 
   /// Tells the peer that nothing follows.
   func shutdown() {
@@ -150,6 +167,7 @@ final class TLSStream {
     default:
       let verification = SSL_get_verify_result(pointer)
       guard verification == X509_V_OK else {
+        hasRefusedPeer = true
         ERR_clear_error()
         return .failed(
           "the peer's certificate is not accepted: " + String(cString: X509_verify_cert_error_string(verification))
