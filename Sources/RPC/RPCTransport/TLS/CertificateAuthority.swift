@@ -114,8 +114,10 @@ public struct CertificateAuthority: Sendable {
       ]
     }
     if !subject.hosts.isEmpty {
-      let names = subject.hosts.map {
-        ($0.allSatisfy { $0.isHexDigit || $0 == "." || $0 == ":" } ? "IP:" : "DNS:") + $0
+      let names = subject.hosts.map { host in
+        // A name may consist of hexadecimal digits, as "db" does, but it has no colon, and its end is no number.
+        let isAddress = host.contains(":") || host.allSatisfy { $0.isNumber || $0 == "." }
+        return (isAddress ? "IP:" : "DNS:") + host
       }
       extensions.append((NID_subject_alt_name, names.joined(separator: ",")))
     }
