@@ -4,7 +4,8 @@
 # soak.sh [PART...]: "fuzz" (damaged bytes and messages), "libfuzzer" (inputs that are sought by what code they reach), "crash"
 # (kill -9 during imports and during writes by RPC, on both databases, of the database server too, and of replicas), "upgrade"
 # (programs of an earlier commit beside today's), "power" (a disk that loses power), "abuse" (hostile peers at scale), "simulation"
-# (calls over a network that a seed decides), "load" (memory under load must be flat); all without an argument.
+# (calls over a network that a seed decides), "chaos" (harm to replicas behind a gateway, and rolling restarts), "load" (memory under
+# load must be flat); all without an argument.
 # Called by `make soak`, which builds the programs first. Exit code 0 only if all parts passed.
 #   MAINSTAY_FUZZ_ROUNDS, MAINSTAY_CRASH_ROUNDS   how many rounds; 300,000 and 200 without them
 #   MAINSTAY_LIBFUZZER_SECONDS                    seconds for each target of scripts/fuzz.sh; 300 without it
@@ -13,18 +14,20 @@
 #   MAINSTAY_PREVIOUS_COMMIT                      what the older programs of "upgrade" are built from
 #   MAINSTAY_ABUSE_SCALE                          how much more than in the tests hostile peers do; 50 without it
 #   MAINSTAY_SIMULATION_CALLS                     simulated calls; 1,000,000 without it
+#   MAINSTAY_CHAOS_SECONDS, MAINSTAY_CHAOS_SEED   seconds of chaos, 900 without them, and its seed, drawn without it
 #   MAINSTAY_LOAD_SECONDS                         seconds of load; 600 without it
 #   .build/soak-PART.log                          all output of a part
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 report=docs/evidence/soak.md
-known=(fuzz libfuzzer crash upgrade power abuse simulation load)
+known=(fuzz libfuzzer crash upgrade power abuse simulation chaos load)
 export MAINSTAY_BIN="$PWD/.build/release"
 export MAINSTAY_FUZZ_ROUNDS="${MAINSTAY_FUZZ_ROUNDS:-300000}" MAINSTAY_CRASH_ROUNDS="${MAINSTAY_CRASH_ROUNDS:-200}"
 export MAINSTAY_POWER_ROUNDS="${MAINSTAY_POWER_ROUNDS:-200}"
 
 export MAINSTAY_ABUSE_SCALE="${MAINSTAY_ABUSE_SCALE:-50}"
+export MAINSTAY_CHAOS_SECONDS="${MAINSTAY_CHAOS_SECONDS:-900}"
 # The first commit of which every service works on PostgreSQL.
 previous_commit="${MAINSTAY_PREVIOUS_COMMIT:-1dd5ec7}"
 libfuzzer_seconds="${MAINSTAY_LIBFUZZER_SECONDS:-300}"
@@ -78,6 +81,13 @@ describe() { # part: what it did
       sed -n 's/^MAINSTAY_ABUSE /    /p' "$log"
       ;;
     power) sed -n 's/^MAINSTAY_POWER_SEED=\([0-9]*\): /Seed \1: /p' "$log" | sed 's/$/, none lost, none twice, none half./' ;;
+    chaos)
+      echo "Calls of every kind by PyPI grpcio through the gateway, while its replicas were killed, stopped, made slow, cut off, silenced and" \
+        "restarted: each ended with OK and the whole answer or an honest code, and the gateway kept no stream, descriptor or memory. Then" \
+        "all replicas and one of two gateways were restarted again and again: not one call failed."
+      echo
+      grep -E '^(MAINSTAY_CHAOS_SEED=[0-9]+$|round [0-9]+: |[0-9]+ calls, )' "$log" | sed 's/^/    /'
+      ;;
     simulation | load) tail -n 3 "$log" | sed 's/^/    /' ;;
     libfuzzer)
       echo "Inputs that each target of \`scripts/fuzz.sh\` was given:"
@@ -120,7 +130,7 @@ for part in "${parts[@]}"; do
   fi
 done
 case " ${parts[*]} " in
-  *" fuzz "* | *" crash "* | *" upgrade "* | *" power "* | *" abuse "*) swift build --build-tests </dev/null || exit 1 ;;
+  *" fuzz "* | *" crash "* | *" upgrade "* | *" power "* | *" abuse "* | *" chaos "*) swift build --build-tests </dev/null || exit 1 ;;
 esac
 mkdir -p "$(dirname "$report")"
 commit=$(git describe --always --dirty --abbrev=12 --exclude '*')
@@ -137,6 +147,7 @@ for part in "${parts[@]}"; do
     upgrade) build_previous && MAINSTAY_PREVIOUS_BIN="$PWD/.build/previous/bin" run_tests '\.RollingUpgradeTests/' "$log" ;;
     power) run_tests '\.PowerLossTests/' "$log" ;;
     abuse) run_tests '\.AbuseTests/' "$log" ;;
+    chaos) run_tests '\.ChaosTests/' "$log" ;;
     simulation)
       swift build -c release --product simulate </dev/null && run_program "$log" "$MAINSTAY_BIN/simulate" "$simulation_calls"
       ;;
