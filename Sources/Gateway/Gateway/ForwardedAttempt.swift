@@ -14,6 +14,7 @@ final class ForwardedAttempt: HTTP2StreamHandler {
   private let method: MethodDescriptor
   private let began: UInt64
   private var isCounted = true
+  private var replica: Replica?
 
   init(_ call: ForwardedCall, _ method: MethodDescriptor, figures: CallMetrics, began: UInt64) {
     self.call = call
@@ -26,15 +27,17 @@ final class ForwardedAttempt: HTTP2StreamHandler {
   func open(_ headers: HeaderBlock, on connection: HTTP2Connection) -> Bool {
     guard let stream = connection.open(headers, handler: self) else { return false }
     self.stream = stream
+    replica = connection.replica
     figures.began(method)
     isCounted = false
     return true
   }
 
-  /// Its outcome, for the figures; only the first counts.
-  func ended(_ code: StatusCode, at now: UInt64, sentBytes: Int, receivedBytes: Int) {
+  /// Its outcome, for the figures; only the first counts. What a replica has not begun says nothing of it.
+  func ended(_ code: StatusCode, at now: UInt64, sentBytes: Int, receivedBytes: Int, isUnbegun: Bool = false) {
     guard !isCounted else { return }
     isCounted = true
+    if !isUnbegun { replica?.ended(code) }
     figures.ended(
       method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
   }
@@ -47,7 +50,9 @@ final class ForwardedAttempt: HTTP2StreamHandler {
     stream?.reset(ForwardedAttempt.cancelCode)
   }
 
-  func received(headers: HeaderBlock, endStream: Bool) { call?.serverSent(headers: headers, endStream: endStream) }
+  func received(headers: HeaderBlock, endStream: Bool) {
+    call?.serverSent(headers: headers, endStream: endStream, from: self)
+  }
 
   func received(data: UnsafeRawBufferPointer) {
     if let call { call.serverSent(data: data) } else { stream?.consume(data.count) }
@@ -60,6 +65,6 @@ final class ForwardedAttempt: HTTP2StreamHandler {
     let (call, stream) = (call, stream)
     self.call = nil
     self.stream = nil
-    if let call, let stream { call.serverClosed(stream, errorCode: errorCode) }
+    if let call, let stream { call.serverClosed(stream, errorCode: errorCode, from: self) }
   }
 }

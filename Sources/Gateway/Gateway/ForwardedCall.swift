@@ -22,6 +22,9 @@ final class ForwardedCall: @unchecked Sendable {
     let method: MethodDescriptor
     let pool: ConnectionPool
     let retries: RetryBudget
+    /// When it may be sent to a second replica; nil if it may not.
+    let hedging: HedgingPolicy?
+    let breaker: CircuitBreaker
     let headers: HeaderBlock
   }
 
@@ -35,6 +38,8 @@ final class ForwardedCall: @unchecked Sendable {
   /// The call's place at the service, if it takes one.
   private var admission: Admission?
   private var attempt: ForwardedAttempt?
+  /// Another one beside it, of a read that takes its time.
+  private var hedge: ForwardedAttempt?
   /// Attempts that a service may have begun, and connections that took none.
   private var attempts = 1
   private var connectionsTried = 0
@@ -44,6 +49,7 @@ final class ForwardedCall: @unchecked Sendable {
   /// The end of the call's time, and of the time before the next attempt.
   private var deadlineTimer: CallTimer?
   private var retryTimer: CallTimer?
+  private var hedgeTimer: CallTimer?
   private var timeout: (nanoseconds: UInt64, deadline: Deadline)?
   /// For figures: since when the call runs (0 when it is counted already), and what the service said in its first headers.
   private var began: UInt64 = 0
@@ -100,16 +106,22 @@ final class ForwardedCall: @unchecked Sendable {
       guard let connections = share.upstreams.connections(to: upstream) else {
         return end(RPCError(.internal, "no connection to \(upstream.name) is configured"))
       }
+      refused = method
       do throws(RPCError) {
         admission = try share.protection.admit(method, to: upstream.name, caller: caller, at: began, loop.random)
       } catch {
-        refused = method
         return end(error)
+      }
+      guard connections.breaker.begin(most: share.settings.replicas.maximumCalls) else {
+        return end(
+          RPCError(.unavailable, "too many calls to the \(upstream.name) service are under way; try again later"))
       }
       if held.hasEnded { admission?.requestHasEnded(at: began) }
       let timeout = share.protection.timeout(known.timeoutNanoseconds, of: method)
+      if connections.retries.policy.hedging != nil { connections.retries.beganHedged() }
       route = Route(
         upstream: upstream, method: method, pool: connections.pool, retries: connections.retries,
+        hedging: method.mayBeHedged ? connections.retries.policy.hedging : nil, breaker: connections.breaker,
         headers: headers.forwarded(for: caller, trace).withTimeout(timeout == known.timeoutNanoseconds ? nil : timeout))
       startDeadline(timeout)
       makeAttempt()
@@ -128,6 +140,10 @@ final class ForwardedCall: @unchecked Sendable {
   /// Makes the attempt on a connection that has to be waited for.
   private func connect() async {
     guard let route else { return }
+    guard route.breaker.beginWaiting(most: share.settings.replicas.maximumWaiting) else {
+      return end(RPCError(.unavailable, "too many calls wait for the \(route.upstream.name) service; try again later"))
+    }
+    defer { route.breaker.endWaiting() }
     do throws(RPCError) {
       // A connection may close before the call gets to it: nothing was sent then, so it may take the next one.
       for _ in 0..<ForwardedCall.maximumConnectionsTried where !isOver {
@@ -138,7 +154,8 @@ final class ForwardedCall: @unchecked Sendable {
     } catch {
       if retry(after: .lost) { return }
       // Where the services are is no business of the client; the log of the gateway may say it.
-      end(RPCError(.unavailable, "the \(route.upstream.name) service cannot be reached; try again", cause: error))
+      let reason = route.pool.hasUnhealthy ? "has no replica that serves now" : "cannot be reached"
+      end(RPCError(.unavailable, "the \(route.upstream.name) service \(reason); try again", cause: error))
     }
   }
 
@@ -154,7 +171,41 @@ final class ForwardedCall: @unchecked Sendable {
     if held.hasEnded { stream.finish() }
     forgetLong(stream)
     giveClientCredit()
+    if let hedging = route.hedging { hedgeLater(hedging) }
     return true
+  }
+
+  // MARK: a second attempt beside the first (gRFC A6, hedging)
+
+  private func hedgeLater(_ hedging: HedgingPolicy) {
+    guard hedge == nil, hedgeTimer == nil else { return }
+    let delay = UInt64(max(0, hedging.delay / .nanoseconds(1)))
+    hedgeTimer = CallTimer(loop, afterNanoseconds: delay) { [weak self] in
+      self?.beginHedge()
+    }
+  }
+
+  /// Sends the request to another replica too, if there is room for it at once and it is here as a whole.
+  private func beginHedge() {
+    guard !isOver, !hasForwardedHeaders, attempt != nil, hedge == nil, held.isWhole, held.hasEnded, let route,
+      let connection = route.pool.current, route.retries.takeHedge()
+    else { return }
+    attempts += 1
+    let hedge = ForwardedAttempt(
+      self, route.method, figures: route.pool.attempts, began: loop.clock.monotonicNanoseconds())
+    let headers = route.headers.withTimeout(remaining).afterAttempts(attempts - 1)
+    guard hedge.open(headers, on: connection), let stream = hedge.stream else { return }
+    self.hedge = hedge
+    held.forEach { stream.write($0) }
+    stream.finish()
+  }
+
+  /// Of two attempts goes on with one; the other has ended with a code, or is not needed any more.
+  private func leave(_ loser: ForwardedAttempt, _ code: StatusCode) {
+    let other = loser === attempt ? hedge : attempt
+    loser.ended(code, at: loop.clock.monotonicNanoseconds(), sentBytes: receivedBytes, receivedBytes: 0)
+    loser.letGo()
+    (attempt, hedge) = (other, nil)
   }
 
   /// Makes another attempt at a call that may be sent twice, if the budget allows it and the time does. False if not.
@@ -183,14 +234,15 @@ final class ForwardedCall: @unchecked Sendable {
     connectionsTried += 1
     if hasLeft { wasRefused = true }
     hasWaited = true
-    endAttempt(.unavailable)
+    endAttempt(.unavailable, isUnbegun: true)
     makeAttempt()
     return true
   }
 
-  private func endAttempt(_ code: StatusCode) {
+  private func endAttempt(_ code: StatusCode, isUnbegun: Bool = false) {
     attempt?.ended(
-      code, at: loop.clock.monotonicNanoseconds(), sentBytes: receivedBytes, receivedBytes: sentBytes)
+      code, at: loop.clock.monotonicNanoseconds(), sentBytes: receivedBytes, receivedBytes: sentBytes,
+      isUnbegun: isUnbegun)
     attempt?.letGo()
     attempt = nil
     serverCredit = 0
@@ -254,9 +306,13 @@ final class ForwardedCall: @unchecked Sendable {
     forget()
     attempt?.letGo()
     attempt = nil
+    hedge?.letGo()
+    hedge = nil
   }
 
   private func stopTimers() {
+    hedgeTimer?.cancel()
+    hedgeTimer = nil
     deadlineTimer?.cancel()
     deadlineTimer = nil
     retryTimer?.cancel()
@@ -277,7 +333,9 @@ final class ForwardedCall: @unchecked Sendable {
     began = 0
     admission?.over(code, at: now)
     admission = nil
+    route?.breaker.end()
     if code == .ok { route?.retries.succeeded() }
+    hedge?.ended(.cancelled, at: now, sentBytes: receivedBytes, receivedBytes: 0)
     // What came from the client went to the service.
     attempt?.ended(code, at: now, sentBytes: receivedBytes, receivedBytes: sentBytes)
   }
@@ -337,8 +395,15 @@ extension ForwardedCall: HTTP2StreamHandler {
 
 /// What the attempt that runs has to say.
 extension ForwardedCall {
-  func serverSent(headers: HeaderBlock, endStream: Bool) {
+  func serverSent(headers: HeaderBlock, endStream: Bool, from sender: ForwardedAttempt) {
     guard !isOver else { return }
+    if let hedge, let attempt {
+      if endStream, route?.hedging?.nonFatalCodes.contains(headers.statusCode) == true {
+        route?.retries.hedgeFailed()
+        return leave(sender, headers.statusCode)
+      }
+      leave(sender === attempt ? hedge : attempt, .cancelled)
+    }
     admission?.isAnswered(at: loop.now)
     if endStream {
       status = headers.statusCode
@@ -370,8 +435,9 @@ extension ForwardedCall {
 
   func serverBecameWritable() { giveClientCredit() }
 
-  func serverClosed(_ stream: HTTP2Stream, errorCode: UInt32) {
+  func serverClosed(_ stream: HTTP2Stream, errorCode: UInt32, from sender: ForwardedAttempt) {
     guard !isOver else { return }
+    if hedge != nil { return leave(sender, .unavailable) }
     let isUnbegun = stream.wasNotSent || errorCode == ForwardedCall.refusedCode
     if isUnbegun, repeatUnbegun(hasLeft: !stream.wasNotSent) { return }
     if stream.abortReason != nil, retry(after: .lost) { return }
@@ -380,4 +446,9 @@ extension ForwardedCall {
         ? RPCError(.unavailable, "the service did not take the call; try again")
         : RPCError(.unavailable, "the connection to the service broke before the call ended"))
   }
+}
+
+extension MethodDescriptor {
+  /// Whether two replicas may be asked at once: one that only reads, of whose answers the first is as good as the other.
+  fileprivate var mayBeHedged: Bool { kind == .unary && idempotency == .noSideEffects }
 }

@@ -7,6 +7,7 @@ import ServiceRuntime
 /// Takes the streams of the gateway's clients and passes each to the service that it is for, without decoding a message.
 final class GatewayAcceptor: StreamAcceptor {
   private let shares: [GatewayShare]
+  let breakers = CircuitBreakers()
   private let environment: ServiceEnvironment
   private let health: HealthRegistry
   private let transcoder: JSONTranscoder
@@ -21,11 +22,12 @@ final class GatewayAcceptor: StreamAcceptor {
     let transcoder = JSONTranscoder(try APIDescriptors.pool.get())
     self.transcoder = transcoder
     let answers = try GatewayAnswers(settings, environment, health, transcoder)
-    let identification = try environment.identification()
+    let (identification, breakers) = (try environment.identification(), breakers)
     let protection = Protection(settings.protection, try APIDescriptors.pool.get())
     self.protection = protection
     shares = environment.group.loops.map { loop in
-      let upstreams = UpstreamConnections(settings, loop: loop, context: context, environment.upstreamPool)
+      let upstreams = UpstreamConnections(
+        settings, loop: loop, context: context, environment.upstreamPool, breakers)
       return GatewayShare(loop, settings, answers, upstreams, protection, observers, identification)
     }
   }

@@ -40,8 +40,9 @@ public enum GatewayApplication {
       try running.acceptor.withLock { $0 }?.take(settings)
     }
     application.gauges = {
-      ReplicaGauges.gauges(try await environment.group.channelFacts()) + (observers.accessLog?.gauges ?? [])
-        + (running.acceptor.withLock { $0 }?.protection.gauges ?? [])
+      let acceptor = running.acceptor.withLock { $0 }
+      return ReplicaGauges.gauges(try await environment.group.channelFacts()) + (acceptor?.breakers.gauges ?? [])
+        + (acceptor?.protection.gauges ?? []) + (observers.accessLog?.gauges ?? [])
     }
     guard let log = observers.accessLog else { return application }
     let loop = environment.group.first

@@ -6,6 +6,8 @@ enum ReplicaGauges {
   private struct Replica {
     var connections = 0
     var calls = 0
+    var isServing = true
+    var isEjected = false
   }
 
   /// One of each kind for each replica of each upstream.
@@ -15,6 +17,8 @@ enum ReplicaGauges {
       for subchannel in channel.subchannels {
         var replica = replicas[channel.name, default: [:]][subchannel.target, default: Replica()]
         replica.connections += subchannel.state == .ready ? 1 : 0
+        replica.isServing = replica.isServing && subchannel.isServing
+        replica.isEjected = replica.isEjected || subchannel.isEjected
         replica.calls += subchannel.socket?.openStreams ?? 0
         replicas[channel.name, default: [:]][subchannel.target] = replica
       }
@@ -30,5 +34,7 @@ enum ReplicaGauges {
     }
     return gauges("connections", "Connections to the replica that stand.", \.connections)
       + gauges("running_calls", "Calls that run on the replica.", \.calls)
+      + gauges("serving", "Whether nothing is known against the replica's health.") { $0.isServing ? 1 : 0 }
+      + gauges("ejected", "Whether the replica is left out because calls to it fail.") { $0.isEjected ? 1 : 0 }
   }
 }

@@ -13,21 +13,24 @@ final class UpstreamConnections: @unchecked Sendable {
   struct Connections {
     let pool: ConnectionPool
     var retries: RetryBudget
+    /// Those to the service on all event loops.
+    let breaker: CircuitBreaker
   }
 
   private let loop: EventLoop
   private let context: any TLSContextSource
+  private let breakers: CircuitBreakers
   private var configuration: ConnectionPool.Configuration
   private var all: [String: Connections] = [:]
 
   init(
     _ settings: GatewaySettings, loop: EventLoop, context: any TLSContextSource,
-    _ connections: ConnectionPool.Configuration
+    _ connections: ConnectionPool.Configuration, _ breakers: CircuitBreakers
   ) {
     var configuration = connections
     configuration.policy = .leastRequest
     configuration.patience = UpstreamConnections.patience
-    (self.loop, self.context, self.configuration) = (loop, context, configuration)
+    (self.loop, self.context, self.breakers, self.configuration) = (loop, context, breakers, configuration)
     take(settings)
   }
 
@@ -39,6 +42,7 @@ final class UpstreamConnections: @unchecked Sendable {
   /// Goes on with other settings: what stays keeps its connections, and calls end where they run.
   func take(_ settings: GatewaySettings) {
     let upstreams = settings.routes.upstreams
+    settings.replicas.change(&configuration)
     for (name, connections) in all where upstreams[name] == nil {
       connections.pool.close()
       all[name] = nil
@@ -47,10 +51,11 @@ final class UpstreamConnections: @unchecked Sendable {
       guard let known = all[name] else {
         configuration.name = name
         let pool = ConnectionPool(upstream.targets, loop: loop, context: context, configuration: configuration)
-        all[name] = Connections(pool: pool, retries: RetryBudget(settings.retries))
+        all[name] = Connections(
+          pool: pool, retries: RetryBudget(settings.retries), breaker: breakers.breaker(ofUpstream: name))
         continue
       }
-      known.pool.replace(upstream.targets)
+      known.pool.replace(upstream.targets, configuration)
       if known.retries.policy != settings.retries { all[name]?.retries = RetryBudget(settings.retries) }
     }
   }

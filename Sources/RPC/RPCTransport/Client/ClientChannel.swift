@@ -48,9 +48,21 @@ public final class ClientChannel: Channel, @unchecked Sendable {
 
   /// Begins a call.
   public func open(_ method: MethodDescriptor, _ options: CallOptions) async throws(RPCError) -> ClientCall {
+    guard let retries, let hedging = retries.policy.hedging, method.kind == .unary, method.idempotency == .noSideEffects
+    else { return try await open(method, options, after: nil) }
+    retries.beganHedged()
+    let first = try await open(method, options, after: 0)
+    return HedgedCall.call(first, options, channel: self, loop: loop, budget: retries, policy: hedging)
+  }
+
+  /// Begins a call, or one of several attempts at it that run side by side, after so many others.
+  func open(
+    _ method: MethodDescriptor, _ options: CallOptions, after earlier: Int?
+  ) async throws(RPCError) -> ClientCall {
     loop.assertOnLoop()
     if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled before it began") }
-    let stream = GRPCClientStream(method, options, channel: self, loop: loop, limits: limits, metrics: metrics)
+    let stream = GRPCClientStream(
+      method, options, channel: self, loop: loop, limits: limits, metrics: metrics, after: earlier)
     if let current = source.current { return try stream.begin(on: current, authority: source.authority) }
     return try stream.begin(on: try await connection(options), authority: source.authority)
   }

@@ -33,6 +33,18 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     public var extraIdleTime = Duration.seconds(60)
     /// Least time between two questions for the addresses of one name.
     public var resolutionInterval = Duration.seconds(1)
+    /// How long the addresses of a name are taken for right while connections to them stand; nil means for ever. They are asked for
+    /// sooner when one is lost.
+    public var resolutionAge: Duration? = .seconds(30)
+    /// How the addresses of a name are found.
+    var resolve: @Sendable (String, Int, @escaping @Sendable ([SocketAddress]) -> Void) -> Void = {
+      NameResolver.shared.resolve(host: $0, port: $1, reply: $2)
+    }
+    /// The service whose health each replica is asked for (grpc.health.v1), "" for the replica as a whole; nil if none is asked.
+    /// One that says that it does not serve gets no new calls; one that knows no such question gets them.
+    public var healthService: String?
+    /// When a replica is left out because calls to it fail; nil means never.
+    public var outliers: OutlierPolicy?
     /// Told when the service is lost and when it is back.
     public var logger: Logger?
 
@@ -58,7 +70,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   public let attempts = CallMetrics()
   private let loop: EventLoop
   private let certificates: any TLSContextSource
-  private let configuration: Configuration
+  private var configuration: Configuration
   private var addresses: AddressBook
   private var subchannels: [Subchannel] = []
   /// Those that take calls, in order, further ones to the same addresses behind the others; as `advance` saw them.
@@ -71,6 +83,9 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   private var failures = 0
   private var lastError: RPCError?
   private var resolutionTimer: LoopTimer?
+  private var resolutionDue: UInt64 = 0
+  private var detector: OutlierDetector?
+  private var outlierTimer: LoopTimer?
   /// When further connections are looked at.
   private var extrasTimer: LoopTimer?
   /// Whether calls were made since the last `close`.
@@ -95,13 +110,14 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     self.configuration = configuration
     authority = targets.first?.authority ?? ""
     picker = Picker(configuration.policy)
-    addresses = AddressBook(targets, interval: configuration.resolutionInterval)
+    addresses = AddressBook(
+      targets, interval: configuration.resolutionInterval, refresh: configuration.resolutionAge)
     loop.directory.add(self)
   }
 
   deinit {
     loop.directory.removePool(identifier)
-    let bound = LoopBound((subchannels, [resolutionTimer, extrasTimer]), on: loop)
+    let bound = LoopBound((subchannels, [resolutionTimer, extrasTimer, outlierTimer]), on: loop)
     let loop = loop
     loop.execute {
       for subchannel in bound.value.0 { subchannel.shutDown() }
@@ -138,9 +154,20 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   }
 
   /// Has these targets from now on. Connections to those that stay go on; those to others end when their calls have, and take no
-  /// new ones.
-  public func replace(_ targets: [ConnectionTarget]) {
+  /// new ones. Of a configuration it takes over `resolutionAge`, `healthService` and `outliers`.
+  public func replace(_ targets: [ConnectionTarget], _ next: Configuration) {
     loop.assertOnLoop()
+    configuration.resolutionAge = next.resolutionAge
+    addresses.refreshNanoseconds = next.resolutionAge?.wholeNanoseconds
+    configuration.healthService = next.healthService
+    for subchannel in subchannels { subchannel.askHealth(next.healthService) }
+    if configuration.outliers != next.outliers {
+      configuration.outliers = next.outliers
+      detector = nil
+      if let outlierTimer { loop.cancel(outlierTimer) }
+      outlierTimer = nil
+      for subchannel in subchannels { subchannel.replica.isEjected = false }
+    }
     addresses.replace(targets)
     authority = targets.first?.authority ?? ""
     remove { !addresses.contains($0.target) }
@@ -150,13 +177,15 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   /// What the pool as a whole is doing.
   public var state: ConnectivityState {
     let states = Set(subchannels.map(\.machine.state))
-    if states.contains(.ready) { return .ready }
+    if subchannels.contains(where: { $0.machine.state == .ready && $0.isHealthy }) { return .ready }
     if isConnecting { return .connecting }
-    return states.contains(.transientFailure) || subchannels.isEmpty && lastError != nil ? .transientFailure : .idle
+    return states.contains(.transientFailure) || states.contains(.ready) || subchannels.isEmpty && lastError != nil
+      ? .transientFailure : .idle
   }
 
   private var isConnecting: Bool {
-    subchannels.contains { $0.machine.state == .connecting } || subchannels.isEmpty && addresses.isResolving
+    subchannels.contains { $0.machine.state == .connecting || $0.awaitsHealth }
+      || subchannels.isEmpty && addresses.isResolving
   }
 
   private func pick(_ hasRoom: (HTTP2Connection) -> Bool) -> HTTP2Connection? {
@@ -199,7 +228,10 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       resolve(now)
       dropExtras()
       if !ready.isEmpty { lastReady = now }
-      let connected = subchannels.filter { $0.http2 != nil }
+      watchOutliers()
+      var connected = subchannels.filter { $0.http2 != nil && $0.isHealthy }
+      // A doubtful replica is better than none.
+      if connected.contains(where: { !$0.replica.isEjected }) { connected.removeAll { $0.replica.isEjected } }
       ready = connected.filter { !$0.isExtra } + connected.filter(\.isExtra)
       readyFirst = ready.count { !$0.isExtra }
       serve()
@@ -238,7 +270,10 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   /// Fails the calls that do not wait for ever when nothing is under way for them, or enough attempts have failed.
   private func giveUp(_ now: UInt64) {
     guard ready.isEmpty, !waiting.isEmpty else { return }
-    let error = lastError ?? RPCError(.unavailable, "no server is configured to connect to")
+    let error =
+      hasUnhealthy
+      ? RPCError(.unavailable, "every replica of \(authority) that answers says that it does not serve")
+      : lastError ?? RPCError(.unavailable, "no server is configured to connect to")
     let isHopeless = !isConnecting
     // Each address had its turn since the call came.
     let turns = max(1, subchannels.count)
@@ -330,33 +365,66 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
   }
 
   private func makeSubchannel(_ target: ConnectionTarget, _ address: SocketAddress, isExtra: Bool) -> Subchannel {
+    let known = subchannels.first { $0.target == target && $0.address == address }?.replica
     let subchannel = Subchannel(
-      target: target, address: address, isExtra: isExtra, loop: loop, certificates: certificates,
-      configuration: configuration)
+      target: target, address: address, isExtra: isExtra, replica: known ?? Replica(), loop: loop,
+      certificates: certificates, configuration: configuration)
     subchannel.owner = self
     return subchannel
   }
 
+  // MARK: replicas that are left out
+
+  /// Whether a replica is connected that says that it does not serve.
+  public var hasUnhealthy: Bool { subchannels.contains { $0.http2 != nil && !$0.isHealthy } }
+
+  private func watchOutliers() {
+    guard outlierTimer == nil, isWanted, let policy = configuration.outliers else { return }
+    outlierTimer = loop.schedule(afterNanoseconds: policy.interval.wholeNanoseconds) { [weak self] in
+      guard let self else { return }
+      outlierTimer = nil
+      lookForOutliers()
+    }
+  }
+
+  private func lookForOutliers() {
+    guard let policy = configuration.outliers else { return }
+    var detector = detector ?? OutlierDetector(policy)
+    let replicas = subchannels.filter { !$0.isExtra }.map(\.replica)
+    detector.look(
+      replicas.map { (ObjectIdentifier($0), $0.takeOutcomes()) }, at: loop.clock.monotonicNanoseconds(), loop.random)
+    self.detector = detector
+    for subchannel in subchannels where !subchannel.isExtra {
+      let (replica, isEjected) = (subchannel.replica, detector.isEjected(ObjectIdentifier(subchannel.replica)))
+      guard replica.isEjected != isEjected else { continue }
+      replica.isEjected = isEjected
+      configuration.logger?.warning(
+        isEjected ? "a replica gets no calls for a while: too many of them fail" : "a replica gets calls again",
+        metadata: ["target": .string(authority), "replica": .string(subchannel.address.description)])
+    }
+    advance()
+  }
+
   // MARK: addresses
 
-  /// Asks for addresses where there are none or none of them answers.
+  /// Asks for addresses where there are none, none of them answers, or they may have changed.
   private func resolve(_ now: UInt64) {
     guard isWanted else { return }
     for index in addresses.entries.indices {
       let target = addresses.entries[index].target
       let own = subchannels.filter { $0.target == target && !$0.isExtra }
-      guard own.allSatisfy({ $0.machine.state == .transientFailure }),
+      guard own.allSatisfy({ $0.machine.state == .transientFailure }) || addresses.isStale(index, at: now),
         addresses.beginResolution(of: index, at: now)
       else { continue }
       let literal = SocketAddress.resolve(host: target.host, port: target.port, literal: true)
       if !literal.isEmpty {
-        resolved(target, literal)
+        resolved(target, literal, isName: false)
       } else {
         let loop = loop
         let bound = LoopBound(WeakPool(pool: self), on: loop)
-        NameResolver.shared.resolve(host: target.host, port: target.port) { found in
+        configuration.resolve(target.host, target.port) { found in
           loop.execute {
-            bound.value.pool?.resolved(target, found)
+            bound.value.pool?.resolved(target, found, isName: true)
             bound.value.pool?.advance()
           }
         }
@@ -365,10 +433,10 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     scheduleResolution(now)
   }
 
-  private func resolved(_ target: ConnectionTarget, _ found: [SocketAddress]) {
+  private func resolved(_ target: ConnectionTarget, _ found: [SocketAddress], isName: Bool) {
     // It may have been taken out while its name was looked up.
     guard addresses.contains(target) else { return }
-    addresses.endResolution(of: target, at: loop.clock.monotonicNanoseconds())
+    addresses.endResolution(of: target, isName: isName, at: loop.clock.monotonicNanoseconds())
     // A name server that is down takes nothing away.
     guard !found.isEmpty else {
       guard !subchannels.contains(where: { $0.target == target }) else { return }
@@ -393,11 +461,15 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     }
   }
 
-  /// A name that was not found is asked for again while somebody waits.
+  /// A name that was not found is asked for again while somebody waits, one that was found when its addresses are old.
   private func scheduleResolution(_ now: UInt64) {
-    guard resolutionTimer == nil, subchannels.isEmpty, !waiting.isEmpty, let next = addresses.nextResolution else {
-      return
+    let isMissed = subchannels.isEmpty && !waiting.isEmpty
+    guard let next = isMissed ? addresses.nextResolution : addresses.nextRefresh else { return }
+    if let resolutionTimer {
+      guard next < resolutionDue else { return }
+      loop.cancel(resolutionTimer)
     }
+    resolutionDue = next
     resolutionTimer = loop.schedule(afterNanoseconds: next > now ? next - now : 0) { [weak self] in
       self?.resolutionTimer = nil
       self?.advance()
@@ -408,6 +480,9 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
 extension ConnectionPool: SubchannelOwner {
   func subchannelChanged(_ subchannel: Subchannel) {
     if let error = subchannel.error, !subchannel.isExtra { lastError = error }
+    if subchannel.machine.state != .ready {
+      addresses.doubt(subchannel.target, at: loop.clock.monotonicNanoseconds())
+    }
     advance()
   }
 
@@ -415,6 +490,7 @@ extension ConnectionPool: SubchannelOwner {
     if !subchannel.isExtra {
       failures += 1
       lastError = subchannel.error
+      addresses.doubt(subchannel.target, at: loop.clock.monotonicNanoseconds())
     }
     advance()
   }

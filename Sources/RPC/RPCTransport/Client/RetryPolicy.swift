@@ -21,9 +21,30 @@ public struct RetryPolicy: Sendable, Equatable {
   /// Attempts that may be made again because connections broke under them, until as many calls have succeeded. No less than a
   /// server has streams, so that none of its calls fails when it is killed.
   public var lostAttempts = 4_000
+  /// When unary reads are sent to a further replica though the first may yet answer; nil means never. They are not made again
+  /// otherwise then.
+  public var hedging: HedgingPolicy?
 
   /// The defaults.
   public init() {}
+}
+
+/// When a read that takes its time is sent to a further replica as well (gRFC A6, hedging).
+public struct HedgingPolicy: Sendable, Equatable {
+  /// Most attempts that are saved up for a time when many calls are slow at once.
+  static let maximumSaved = 10.0
+
+  /// Attempts at one call, the first included.
+  public var maximumAttempts = 2
+  /// How long an answer may take before the next attempt.
+  public var delay: Duration
+  /// Codes after which another attempt's answer is waited for, or another attempt made.
+  public var nonFatalCodes: Set<StatusCode> = [.unavailable]
+  /// Further attempts for each call, on the average: a service that is slow for all is not called twice as much for it.
+  public var share = 0.1
+
+  /// The defaults, with this delay.
+  public init(delay: Duration) { self.delay = delay }
 }
 
 /// How much may be made again towards one service, so that a service which fails is not called more for it. Confined to a loop.
@@ -40,6 +61,7 @@ public final class RetryBudget {
   public let policy: RetryPolicy
   private var tokens: Double
   private var lostLeft: Int
+  private var savedHedges = HedgingPolicy.maximumSaved
 
   /// A full budget.
   public init(_ policy: RetryPolicy) {
@@ -76,6 +98,24 @@ public final class RetryBudget {
     guard mayRetry, attempts < policy.maximumAttempts else { return nil }
     return asked ?? delay(attempts, random)
   }
+
+  /// A call that may be hedged begins.
+  public func beganHedged() {
+    savedHedges = min(HedgingPolicy.maximumSaved, savedHedges + (policy.hedging?.share ?? 0))
+  }
+
+  /// Whether calls fail so little that further attempts may be made (A6's throttle).
+  public var allowsHedge: Bool { tokens > policy.tokens / 2 }
+
+  /// Takes the right to a further attempt; false if there is none.
+  public func takeHedge() -> Bool {
+    guard allowsHedge, savedHedges >= 1 else { return false }
+    savedHedges -= 1
+    return true
+  }
+
+  /// An attempt at a hedged call has failed, and another one may succeed.
+  public func hedgeFailed() { tokens = max(0, tokens - 1) }
 
   private func delay(_ attempts: Int, _ random: some RandomSource) -> UInt64 {
     var most = policy.firstBackoff / .nanoseconds(1)

@@ -18,6 +18,8 @@ final class Subchannel {
   let address: SocketAddress
   /// Whether it is there only because others to the same address have no room.
   let isExtra: Bool
+  /// Whom it leads to: the same for all connections to one address.
+  let replica: Replica
   private(set) var machine: SubchannelMachine
   weak var owner: (any SubchannelOwner)?
   private let loop: EventLoop
@@ -26,7 +28,13 @@ final class Subchannel {
   /// Times of its next connection: the peer may have asked for fewer pings.
   private(set) var connectionLimits: ConnectionLimits
   /// The connection that is being made or stands.
-  private(set) var connection: SocketConnection?
+  private(set) var connection: SocketConnection? {
+    didSet { stopAskingHealth() }
+  }
+  private var healthService: String?
+  private var watch: HealthWatch?
+  /// Whether the replica has not yet answered on this connection how it is.
+  private(set) var awaitsHealth = false
   /// What the last connection began with, and left for the next one.
   private var context: TLSContext?
   private var session = TLSSession()
@@ -36,13 +44,15 @@ final class Subchannel {
   private var timer: LoopTimer?
 
   init(
-    target: ConnectionTarget, address: SocketAddress, isExtra: Bool, loop: EventLoop,
+    target: ConnectionTarget, address: SocketAddress, isExtra: Bool, replica: Replica = Replica(), loop: EventLoop,
     certificates: any TLSContextSource,
     configuration: ConnectionPool.Configuration
   ) {
     self.target = target
     self.address = address
     self.isExtra = isExtra
+    self.replica = replica
+    healthService = isExtra ? nil : configuration.healthService
     self.loop = loop
     self.certificates = certificates
     self.configuration = configuration
@@ -55,6 +65,9 @@ final class Subchannel {
     guard machine.state == .ready, let http2 = connection?.http2, !http2.isClosing else { return nil }
     return http2
   }
+
+  /// Whether nothing is known against the replica's health.
+  var isHealthy: Bool { !awaitsHealth && replica.isServing }
 
   /// Why there is no connection.
   var error: RPCError? {
@@ -158,7 +171,47 @@ final class Subchannel {
     if let socket { statistics += socket.statistics }
     return SubchannelFacts(
       identifier: identifier, target: address.description, state: machine.state, statistics: statistics,
-      lastError: machine.lastError, lastErrorNanoseconds: machine.errorNanoseconds, socket: socket)
+      lastError: machine.lastError, lastErrorNanoseconds: machine.errorNanoseconds, socket: socket,
+      isServing: isHealthy, isEjected: replica.isEjected)
+  }
+
+  // MARK: health
+
+  /// Has the replica asked for this service's health from now on; nil asks nothing more.
+  func askHealth(_ service: String?) {
+    guard !isExtra, service != healthService else { return }
+    healthService = service
+    stopAskingHealth()
+    replica.isServing = true
+    if machine.state == .ready { askHealth() }
+  }
+
+  private func askHealth() {
+    guard let healthService, let http2 else { return }
+    awaitsHealth = true
+    let watch = HealthWatch(healthService, on: http2, authority: target.authority, loop: loop) { [weak self] in
+      self?.heard(isServing: $0)
+    }
+    self.watch = watch
+    watch.ask()
+  }
+
+  private func heard(isServing: Bool) {
+    guard awaitsHealth || replica.isServing != isServing else { return }
+    if replica.isServing != isServing {
+      configuration.logger?.notice(
+        isServing ? "a replica serves again" : "a replica says that it does not serve; it gets no new calls",
+        metadata: ["replica": .string(address.description)])
+    }
+    awaitsHealth = false
+    replica.isServing = isServing
+    owner?.subchannelChanged(self)
+  }
+
+  private func stopAskingHealth() {
+    watch?.stop()
+    watch = nil
+    awaitsHealth = false
   }
 
   private func release() -> SocketConnection? {
@@ -178,6 +231,8 @@ extension Subchannel: SocketConnectionOwner {
     guard connection === self.connection else { return }
     clearTimer()
     machine.connected(at: now)
+    connection.http2?.replica = replica
+    askHealth()
     owner?.subchannelChanged(self)
   }
 

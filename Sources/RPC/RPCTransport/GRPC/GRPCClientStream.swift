@@ -20,6 +20,8 @@ final class GRPCClientStream: @unchecked Sendable {
   private var sentBytes = 0
   private var receivedBytes = 0
   private var stream: HTTP2Stream?
+  /// Whom the attempt that runs goes to.
+  private var replica: Replica?
   /// Weak: a caller that drops its call cancels it.
   private weak var call: ClientCall?
   private var deframer: MessageDeframer
@@ -33,14 +35,18 @@ final class GRPCClientStream: @unchecked Sendable {
   private var wasRefused = false
   /// Attempts at the call that servers may have begun.
   private var attempts = 1
+  /// What may be made again; nil for one of several attempts that run side by side.
+  private let retries: RetryBudget?
   /// Waits for another connection, and before that for the time to look for one.
   var repeating: Task<Void, Never>?
   private var retryTimer: LoopTimer?
 
   init(
     _ method: MethodDescriptor, _ options: CallOptions, channel: ClientChannel, loop: EventLoop, limits: CallLimits,
-    metrics: CallMetrics
+    metrics: CallMetrics, after earlier: Int? = nil
   ) {
+    retries = earlier == nil ? channel.retries : nil
+    attempts = (earlier ?? 0) + 1
     self.channel = channel
     self.metrics = metrics
     self.method = method
@@ -96,6 +102,7 @@ final class GRPCClientStream: @unchecked Sendable {
       throw RPCError(.unavailable, "the connection takes no more calls; try again")
     }
     self.stream = stream
+    replica = connection.replica
     return timeout
   }
 
@@ -105,6 +112,7 @@ final class GRPCClientStream: @unchecked Sendable {
     guard !isEnded, held.isWhole, !(hasLeft && wasRefused), let channel else { return false }
     guard repeats < GRPCClientStream.maximumRepeats else { return false }
     repeats += 1
+    replica = nil
     if hasLeft { wasRefused = true }
     channel.makeAgain(self, options)
     return true
@@ -112,10 +120,12 @@ final class GRPCClientStream: @unchecked Sendable {
 
   /// Makes another attempt at a call that may be sent twice, if the budget allows it and the time does. False if not.
   private func retry(after failure: RetryBudget.Failure) -> Bool {
-    guard !isEnded, held.isWhole, method.idempotency != .unknown, let channel, let budget = channel.retries,
+    guard !isEnded, held.isWhole, method.idempotency != .unknown, let channel, let budget = retries,
       let delay = budget.next(after: failure, attempts: attempts, loop.random),
       delay < options.deadline?.remainingNanoseconds(at: loop.clock.monotonicNanoseconds()) ?? .max
     else { return false }
+    let code: StatusCode = if case .status(let code, _) = failure { code } else { .unavailable }
+    attemptEnded(code)
     attempts += 1
     status = nil
     httpError = nil
@@ -145,9 +155,15 @@ final class GRPCClientStream: @unchecked Sendable {
     stream?.reset(NGHTTP2_CANCEL.rawValue)
   }
 
+  private func attemptEnded(_ code: StatusCode) {
+    replica?.ended(code)
+    replica = nil
+  }
+
   private func end(_ error: RPCError?, _ metadata: Metadata) {
     guard !isEnded else { return }
     isEnded = true
+    attemptEnded(error?.code ?? .ok)
     if let deadlineTimer { loop.cancel(deadlineTimer) }
     deadlineTimer = nil
     if let retryTimer { loop.cancel(retryTimer) }
@@ -155,7 +171,7 @@ final class GRPCClientStream: @unchecked Sendable {
     repeating?.cancel()
     repeating = nil
     held.forget()
-    if error == nil { channel?.retries?.succeeded() }
+    if error == nil { retries?.succeeded() }
     metrics.ended(
       method, error?.code ?? .ok, nanoseconds: loop.clock.monotonicNanoseconds() &- began, sentBytes: sentBytes,
       receivedBytes: receivedBytes)

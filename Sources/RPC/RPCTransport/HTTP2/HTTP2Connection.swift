@@ -72,6 +72,8 @@ public final class HTTP2Connection {
   private var hasRequestedFlush = false
   private var isReceiving = false
   private var isAborted = false
+  /// Whom a client's connection leads to; whoever makes calls tells it what comes of them.
+  public internal(set) var replica: Replica?
   /// What has happened on it.
   public internal(set) var statistics = ConnectionStatistics()
   /// Whether either side has said that no new stream is taken.

@@ -40,6 +40,10 @@ public struct SubchannelFacts: Sendable {
   public let lastErrorNanoseconds: UInt64
   /// The connection while it stands.
   public let socket: SocketFacts?
+  /// Whether nothing is known against the health of whom it leads to.
+  public let isServing: Bool
+  /// Whether whom it leads to is left out because calls fail there.
+  public let isEjected: Bool
 }
 
 /// A channel to another service, as it was when somebody asked.
