@@ -16,7 +16,7 @@ enum ReplicaGauges {
     for channel in channels where !channel.name.isEmpty {
       for subchannel in channel.subchannels {
         var replica = replicas[channel.name, default: [:]][subchannel.target, default: Replica()]
-        replica.connections += subchannel.state == .ready ? 1 : 0
+        replica.connections += subchannel.socket == nil ? 0 : 1
         replica.isServing = replica.isServing && subchannel.isServing
         replica.isEjected = replica.isEjected || subchannel.isEjected
         replica.calls += subchannel.socket?.openStreams ?? 0

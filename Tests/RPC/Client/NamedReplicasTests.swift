@@ -161,4 +161,72 @@ private struct NamedFleet: Sendable {
     for server in [well, ill] { await server.shutdown(grace: .zero) }
     loops.stop()
   }
+
+  /// A method that says who answers, and health of which Check can hang.
+  private func hangable(_ number: Int, _ hangs: Atomic, _ loop: EventLoop) -> [MethodBinding] {
+    let watch = MethodDescriptor(service: "grpc.health.v1.Health", name: "Watch", kind: .serverStreaming)
+    let check = MethodDescriptor(service: "grpc.health.v1.Health", name: "Check", kind: .unary)
+    return [
+      MethodBinding(Probe.method("Name", .unary)) { call async throws in
+        _ = try call.receiveOnly()
+        try await call.send(framed: framed("\(number)"))
+      },
+      MethodBinding(watch) { call async throws in
+        _ = try call.receiveOnly()
+        try await call.send(framed: [0, 0, 0, 0, 0, 8, 1])
+        try await loop.sleep(for: .seconds(3_600))
+      },
+      MethodBinding(check) { call async throws in
+        _ = try call.receiveOnly()
+        while hangs.value > 0 { try await loop.sleep(for: .milliseconds(10)) }
+        try await call.send(framed: [0, 0, 0, 0, 0, 8, 1])
+      },
+    ]
+  }
+
+  /// Servers that go on with a Watch when they hang, as a process that is stopped does.
+  @Test func `A server that does not answer Checks gets calls only while no other one can`() async throws {
+    let identities = try TestIdentities()
+    let loops = try EventLoopGroup(count: 1)
+    let loop = loops.first
+    let name = Probe.method("Name", .unary)
+    let hanging = [Atomic(0), Atomic(0)]
+    var servers: [Server] = []
+    for (number, hangs) in hanging.enumerated() {
+      servers.append(
+        try await Server(
+          .init(host: "127.0.0.1", port: 0, tls: identities.server()),
+          acceptor: GRPCAcceptor(router: Router(hangable(number, hangs, loop)), logger: Logger(label: "test")),
+          group: loops))
+    }
+    let targets = servers.map { ConnectionTarget(host: "127.0.0.1", port: $0.port) }
+    let context = try TLSContext(identities.client(), role: .client)
+    let pool = try await loop.run {
+      var configuration = ConnectionPool.Configuration()
+      configuration.policy = .roundRobin
+      configuration.healthService = ""
+      return ConnectionPool(targets, loop: loop, context: context, configuration: configuration)
+    }
+    func answers() async throws -> Set<String> {
+      try await loop.run {
+        let channel = ClientChannel(pool, loop: loop)
+        var answers: Set<String> = []
+        for _ in 0..<6 {
+          answers.insert(
+            text(try await channel.unary(name, framed: framed(""), CallOptions(waitForReady: true)).message))
+        }
+        return answers
+      }
+    }
+    #expect(try await eventually { try await answers() == ["0", "1"] })
+    hanging[0].add(1)
+    #expect(try await eventually { try await answers() == ["1"] })
+    hanging[1].add(1)
+    #expect(try await eventually { try await answers() == ["0", "1"] })
+    for hangs in hanging { hangs.add(-1) }
+    let facts = { try await loop.run { pool.facts.subchannels.map(\.isServing) } }
+    #expect(try await eventually { try await facts() == [true, true] })
+    for server in servers { await server.shutdown(grace: .zero) }
+    loops.stop()
+  }
 }

@@ -166,7 +166,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       detector = nil
       if let outlierTimer { loop.cancel(outlierTimer) }
       outlierTimer = nil
-      for subchannel in subchannels { subchannel.replica.isEjected = false }
+      for subchannel in subchannels { subchannel.replica.setEjected(false, at: loop.now) }
     }
     addresses.replace(targets)
     authority = targets.first?.authority ?? ""
@@ -231,7 +231,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
       watchOutliers()
       var connected = subchannels.filter { $0.http2 != nil && $0.isHealthy }
       // A doubtful replica is better than none.
-      if connected.contains(where: { !$0.replica.isEjected }) { connected.removeAll { $0.replica.isEjected } }
+      if connected.contains(where: { !$0.replica.isDoubtful }) { connected.removeAll { $0.replica.isDoubtful } }
       ready = connected.filter { !$0.isExtra } + connected.filter(\.isExtra)
       readyFirst = ready.count { !$0.isExtra }
       serve()
@@ -397,7 +397,7 @@ public final class ConnectionPool: ConnectionSource, @unchecked Sendable {
     for subchannel in subchannels where !subchannel.isExtra {
       let (replica, isEjected) = (subchannel.replica, detector.isEjected(ObjectIdentifier(subchannel.replica)))
       guard replica.isEjected != isEjected else { continue }
-      replica.isEjected = isEjected
+      replica.setEjected(isEjected, at: loop.now)
       configuration.logger?.warning(
         isEjected ? "a replica gets no calls for a while: too many of them fail" : "a replica gets calls again",
         metadata: ["target": .string(authority), "replica": .string(subchannel.address.description)])

@@ -67,7 +67,7 @@ final class Subchannel {
   }
 
   /// Whether nothing is known against the replica's health.
-  var isHealthy: Bool { !awaitsHealth && replica.isServing }
+  var isHealthy: Bool { !awaitsHealth && replica.health != .notServing }
 
   /// Why there is no connection.
   var error: RPCError? {
@@ -169,10 +169,19 @@ final class Subchannel {
     let socket = machine.state == .ready ? connection?.facts(peerName: target.serverName) : nil
     var statistics = past
     if let socket { statistics += socket.statistics }
+    let complaint = replica.complaint
     return SubchannelFacts(
-      identifier: identifier, target: address.description, state: machine.state, statistics: statistics,
-      lastError: machine.lastError, lastErrorNanoseconds: machine.errorNanoseconds, socket: socket,
-      isServing: isHealthy, isEjected: replica.isEjected)
+      identifier: identifier, target: address.description, state: state, statistics: statistics,
+      lastError: complaint ?? machine.lastError,
+      lastErrorNanoseconds: complaint == nil ? machine.errorNanoseconds : replica.complaintNanoseconds, socket: socket,
+      isServing: replica.health == .serving, isEjected: replica.isEjected)
+  }
+
+  /// As gRPC has it: one that gets no calls because of its health or its failures is not READY.
+  private var state: ConnectivityState {
+    guard machine.state == .ready else { return machine.state }
+    if awaitsHealth { return .connecting }
+    return isHealthy && !replica.isDoubtful ? .ready : .transientFailure
   }
 
   // MARK: health
@@ -182,7 +191,7 @@ final class Subchannel {
     guard !isExtra, service != healthService else { return }
     healthService = service
     stopAskingHealth()
-    replica.isServing = true
+    replica.set(.serving, at: now)
     if machine.state == .ready { askHealth() }
   }
 
@@ -190,21 +199,25 @@ final class Subchannel {
     guard let healthService, let http2 else { return }
     awaitsHealth = true
     let watch = HealthWatch(healthService, on: http2, authority: target.authority, loop: loop) { [weak self] in
-      self?.heard(isServing: $0)
+      self?.heard($0)
     }
     self.watch = watch
     watch.ask()
   }
 
-  private func heard(isServing: Bool) {
-    guard awaitsHealth || replica.isServing != isServing else { return }
-    if replica.isServing != isServing {
-      configuration.logger?.notice(
-        isServing ? "a replica serves again" : "a replica says that it does not serve; it gets no new calls",
-        metadata: ["replica": .string(address.description)])
+  private func heard(_ health: Health) {
+    guard awaitsHealth || replica.health != health else { return }
+    if replica.health != health {
+      let words =
+        switch health {
+        case .serving: "a replica serves again"
+        case .notServing: "a replica says that it does not serve; it gets no new calls"
+        case .silent: "a replica does not answer whether it serves; it gets calls only where no other one can"
+        }
+      configuration.logger?.notice("\(words)", metadata: ["replica": .string(address.description)])
     }
     awaitsHealth = false
-    replica.isServing = isServing
+    replica.set(health, at: now)
     owner?.subchannelChanged(self)
   }
 
