@@ -87,7 +87,7 @@ class Compose:
 
     def configuration(self, name, container):
         """The program takes the container's settings, and whom it calls is there, at that port, with a certificate for that name."""
-        program = name.rsplit("-", 1)[0]
+        program, environment = name.rsplit("-", 1)[0], container.get("environment", {})
         places = {"/pki/": f"{self.home}/pki/", "/run/secrets/": f"{self.home}/secrets/", "/data/": f"{self.home}/data/",
                   "/audit/": f"{self.home}/audit/"}
 
@@ -97,17 +97,20 @@ class Compose:
             return text
 
         example = (REPOSITORY / f"services/{program}/config.example.yaml").read_text()
-        variables = {key: placed(str(value)) for key, value in container["environment"].items()}
+        variables = {key: placed(str(value)) for key, value in environment.items()}
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "config.yaml"
             file.write_text(placed(example))
             os.chmod(file, 0o600)
             seen = run(self.programs / f"mainstay-{program}", "--config", file, "--check-config", env={**os.environ, **variables})
         check(seen.returncode == 0, f"{name}: {seen.stdout}{seen.stderr}")
+        # No program minds a variable that it does not know.
+        known = {"MAINSTAY_" + key[2:].replace("-", "_").upper() for key in re.findall(r"^  (--\S+)", seen_help(self.programs, program), re.M)}
+        strange = {key for key in variables if key not in known}
+        check(not strange, f"{name}: there is no setting {strange}")
         settings = yaml.safe_load(example)
-        called = {key: value for key, value in container["environment"].items() if "UPSTREAMS_" in key or key.endswith("_WITNESS")}
-        check(len(called) >= len(settings.get("upstreams", {})), f"{name} calls {called}")
-        for address in ",".join(called.values()).split(",") if called else []:
+        called = [*settings.get("upstreams", {}).values(), settings.get("audit", {}).get("witness", "")]
+        for address in filter(None, ",".join(called).split(",")):
             host, port = address.split(":")
             check(host in self.containers, f"{name} calls {host}, which is no container")
             other = host.rsplit("-", 1)[0]
@@ -116,7 +119,7 @@ class Compose:
             self.certificate(other, host)
         self.certificate("gateway", "localhost")
         self.certificate("db", "db")
-        operators = container["environment"].get("MAINSTAY_OPERATORS_LISTEN", settings.get("operators", {}).get("listen", ""))
+        operators = environment.get("MAINSTAY_OPERATORS_LISTEN", settings.get("operators", {}).get("listen", ""))
         self.health(name, container["healthcheck"]["test"], operators.split(":")[-1])
 
     @functools.cache
@@ -173,6 +176,11 @@ def libraries(program):
     asked = set(re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "--dynamic", program).stdout))
     found = dict(re.findall(r"(\S+) => (\S+)", run("ldd", program).stdout))
     return [found[name] for name in asked if name in found and "/swift" not in found[name]]
+
+
+@functools.cache
+def seen_help(programs, name):
+    return run(programs / f"mainstay-{name}", "--help").stdout
 
 
 @functools.cache
