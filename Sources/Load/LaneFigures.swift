@@ -6,8 +6,9 @@ struct LaneFigures: Sendable {
   /// Calls that were due and could not begin before the end: no slot was free.
   static let unsent = "UNSENT"
 
-  /// Latencies of all measured calls, from when each was due.
-  var latencies = LatencyHistogram()
+  /// Latencies of measured calls, from when each was due: of those that ended with OK, and of all others.
+  var answered = LatencyHistogram()
+  var unanswered = LatencyHistogram()
   /// Measured calls by gRPC status, and `unsent`.
   var outcomes: [String: Int] = [:]
   /// The first message of each outcome that is no OK, as it came.
@@ -23,12 +24,20 @@ struct LaneFigures: Sendable {
   /// Measured calls that ended with OK: counted apart from `outcomes`, since that costs least.
   var succeeded = 0
 
+  /// Latencies of all measured calls.
+  var latencies: LatencyHistogram {
+    var all = answered
+    all.add(contentsOf: unanswered)
+    return all
+  }
+
   /// Measured calls that did not end with OK.
   var failed: Int { outcomes.values.reduce(0, +) }
 
   /// Adds what another loop has measured.
   mutating func add(_ other: LaneFigures) {
-    latencies.add(contentsOf: other.latencies)
+    answered.add(contentsOf: other.answered)
+    unanswered.add(contentsOf: other.unanswered)
     outcomes.merge(other.outcomes, uniquingKeysWith: +)
     messages.merge(other.messages) { first, _ in first }
     replyBytes += other.replyBytes

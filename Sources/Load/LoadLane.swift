@@ -154,7 +154,7 @@ final class LoadLane: @unchecked Sendable {
     figures.replyBytes += slot.replyBytes
     guard code == .ok else { return count(due: slot.dueNanoseconds, now, code.description, slot.message) }
     figures.succeeded += 1
-    figures.latencies.add(now - slot.dueNanoseconds)
+    figures.answered.add(now - slot.dueNanoseconds)
     figures.lastEndNanoseconds = now
   }
 
@@ -167,7 +167,7 @@ final class LoadLane: @unchecked Sendable {
   private func count(due: UInt64, _ now: UInt64, _ outcome: String, _ message: String) {
     figures.outcomes[outcome, default: 0] += 1
     if figures.messages[outcome] == nil { figures.messages[outcome] = message }
-    figures.latencies.add(now - due)
+    figures.unanswered.add(now - due)
     figures.lastEndNanoseconds = now
   }
 

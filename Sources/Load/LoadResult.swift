@@ -59,7 +59,10 @@ struct LoadResult: Sendable {
   var json: String {
     let latencies = figures.latencies
     let micros = { (nanoseconds: UInt64) in decimal(Double(nanoseconds) / 1e3, digits: 3) }
-    let percentiles = LoadResult.shares.map { "\(jsonString($0.name)): \(micros(latencies.value(atShare: $0.share)))" }
+    let percentiles = { (latencies: LatencyHistogram) in
+      LoadResult.shares.map { "\(jsonString($0.name)): \(micros(latencies.value(atShare: $0.share)))" }
+        .joined(separator: ", ")
+    }
     var outcomes = figures.outcomes
     if figures.succeeded > 0 { outcomes["OK"] = figures.succeeded }
     let counts = outcomes.sorted { $0.key < $1.key }.map { "\(jsonString($0.key)): \($0.value)" }
@@ -75,7 +78,8 @@ struct LoadResult: Sendable {
         "outcomes": {\(counts.joined(separator: ", "))},
         "calls_per_second": \(decimal(callsPerSecond, digits: 3)),
         "latency_microseconds": {"mean": \(decimal(latencies.mean / 1e3, digits: 3)), "min": \(micros(latencies.minimum)), \
-      \(percentiles.joined(separator: ", ")), "max": \(micros(latencies.maximum))},
+      \(percentiles(latencies)), "max": \(micros(latencies.maximum))},
+        "ok_latency_microseconds": {\(percentiles(figures.answered))},
         "reply_bytes": \(decimal(bytesPerReply, digits: 1)),
         "client_cpu_microseconds_per_call": \(decimal(ownMicrosecondsPerCall, digits: 3))
       }

@@ -23,13 +23,16 @@ struct ServiceLimitsTests {
     #expect(limits.upstream == .client)
     #expect(limits.calls == CallLimits())
     #expect(limits.maximumConnections == 20_000)
+    #expect(limits.addresses.openConnections == 15_000 && limits.addresses.connectionsPerSecond == 1_000)
+    #expect(limits.callsPerSecond == 0)
     #expect(limits.budget.limitBytes == 536_870_912)
   }
 
   @Test("Each setting changes what it is called after")
   func settings() throws {
     let limits = try limits([
-      "connections-maximum": "7", "connections-held-bytes": "70000", "connections-most-held-bytes": "9000000",
+      "connections-maximum": "7", "connections-per-address": "15", "connections-new-per-address-second": "16",
+      "connections-calls-per-second": "17", "connections-held-bytes": "70000", "connections-most-held-bytes": "9000000",
       "connections-handshake-seconds": "1", "connections-header-seconds": "2", "connections-stall-seconds": "3",
       "connections-keepalive-seconds": "4", "connections-keepalive-timeout-seconds": "5",
       "connections-minimum-ping-seconds": "6", "connections-minimum-ping-seconds-without-calls": "7",
@@ -58,6 +61,8 @@ struct ServiceLimitsTests {
     upstream.stallTime = .seconds(14)
     #expect(limits.upstream == upstream)
     #expect(limits.maximumConnections == 7)
+    #expect(limits.addresses.openConnections == 15 && limits.addresses.connectionsPerSecond == 16)
+    #expect(limits.callsPerSecond == 17)
     #expect((limits.http2.heldBytes, limits.http2.mostHeldBytes) == (70_000, 9_000_000))
     #expect((limits.budget.limitBytes, limits.calls.inflatedBytes) == (10_000_000, 11_000_000))
   }

@@ -331,7 +331,7 @@ final class ForwardedCall: @unchecked Sendable {
         upstream: route?.upstream.name, attempts: route == nil ? 0 : attempts, requestBytes: receivedBytes,
         responseBytes: sentBytes))
     began = 0
-    admission?.over(code, at: now)
+    admission?.over(code, at: now, turn: loop.lastTurnNanoseconds)
     admission = nil
     route?.breaker.end()
     if code == .ok { route?.retries.succeeded() }
@@ -404,7 +404,7 @@ extension ForwardedCall {
       }
       leave(sender === attempt ? hedge : attempt, .cancelled)
     }
-    admission?.isAnswered(at: loop.now)
+    admission?.isAnswered(at: loop.now, turn: loop.lastTurnNanoseconds)
     if endStream {
       status = headers.statusCode
       let pushback = headers.first("grpc-retry-pushback-ms")

@@ -18,7 +18,8 @@ struct OperatorAnswers: Sendable {
     case "/metrics":
       do {
         let text = PrometheusText.text(
-          server: try await group.serverMetrics(), client: try await group.clientMetrics(), gauges: try await gauges())
+          server: try await group.serverMetrics(), client: try await group.clientMetrics(),
+          gauges: connectionGauges + (try await gauges()))
         return OperatorReply(status: 200, text + metrics(), contentType: "text/plain; version=0.0.4; charset=utf-8")
       } catch {
         return OperatorReply(
@@ -26,5 +27,16 @@ struct OperatorAnswers: Sendable {
       }
     default: return OperatorReply(status: 404, "there are /healthz, /readyz and /metrics\n")
     }
+  }
+
+  private var connectionGauges: [Gauge] {
+    let counts = group.connectionCounts()
+    return [Gauge("mainstay_connections_open", help: "Connections of callers.", value: Double(counts.open))]
+      + ConnectionRefusal.allCases.map {
+        Gauge(
+          "mainstay_connections_refused_total",
+          help: "Connections of callers that were closed as they came, by reason.",
+          labels: ["reason": $0.rawValue], value: Double(counts.refused[$0] ?? 0))
+      }
   }
 }

@@ -5,6 +5,15 @@ import RPCTransport
 public struct ServiceLimits: Sendable {
   /// Connections of callers at once.
   public private(set) var maximumConnections = Server.Configuration.standardMaximumConnections
+  /// What one source address may ask: of connections that it opens, most of those that there may be.
+  public private(set) var addresses: AddressLimits = {
+    var limits = AddressLimits()
+    limits.openConnections = 15_000
+    limits.connectionsPerSecond = 1_000
+    return limits
+  }()
+  /// Calls that one connection may begin in a second; 0 means any number.
+  public private(set) var callsPerSecond = 0
   /// Bytes of one connection.
   public private(set) var http2 = HTTP2Limits()
   /// Times of connections of callers.
@@ -88,6 +97,16 @@ public struct ServiceLimits: Sendable {
         number(
           "connections.maximum", \.maximumConnections, in: 1...1_000_000,
           "connections of callers at once; more are closed as they come"),
+        number(
+          "connections.per_address", \.addresses.openConnections, in: 0...1_000_000,
+          "connections of one address at once, of IPv6 of one /64; more are closed as they come; 0 means any number"),
+        number(
+          "connections.new_per_address_second", \.addresses.connectionsPerSecond, in: 0...100_000,
+          "new connections of one address in a second, and \(AddressLimits.burstSeconds) times as many at once; 0 means any number"
+        ),
+        number(
+          "connections.calls_per_second", \.callsPerSecond, in: 0...1_000_000,
+          "calls that one connection may begin in a second; 0 means any number"),
         number(
           "connections.held_bytes", \.http2.heldBytes, in: 65_536...1_099_511_627_776,
           "bytes that a connection holds before it takes no more streams"),

@@ -178,6 +178,8 @@ public enum ServiceProcess {
       maximumConnections: limits.maximumConnections)
     listening.budget = limits.budget
     listening.onRefusedPeer = { identification.refusals.note(.certificate, address: $0, detail: $1) }
+    listening.addresses = limits.addresses
+    listening.callsPerSecond = limits.callsPerSecond
     listening.onCertificates = { logger.certificatesRead($0, for: "callers") }
     let server = try await Server(listening, acceptor: acceptor, group: environment.group)
     let live = application.reload.map { LiveConfiguration(configuration, $0, logger, environment.clock, read: read) }

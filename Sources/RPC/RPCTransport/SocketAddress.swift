@@ -63,6 +63,25 @@ struct SocketAddress: Sendable, Equatable, CustomStringConvertible {
     return AddressFacts(bytes: bytes, port: port, description: description)
   }
 
+  /// Whose it is, as far as limits by address go: nil if it is no IP address.
+  var source: SourceAddress? {
+    withPointer { pointer, _ in
+      let raw = UnsafeRawPointer(pointer)
+      switch Int32(pointer.pointee.sa_family) {
+      case AF_INET: return .v4(raw.load(as: sockaddr_in.self).sin_addr.s_addr)
+      case AF_INET6:
+        return withUnsafeBytes(of: raw.load(as: sockaddr_in6.self).sin6_addr) { bytes in
+          // An IPv4 address in IPv6's form (RFC 4291, 2.5.5.2) is the same client.
+          let isMapped = bytes[0..<10].allSatisfy { $0 == 0 } && bytes[10] == 0xFF && bytes[11] == 0xFF
+          return isMapped
+            ? .v4(bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
+            : .v6(prefix: bytes.loadUnaligned(as: UInt64.self))
+        }
+      default: return nil
+      }
+    }
+  }
+
   /// AF_INET or AF_INET6.
   var family: Int32 { Int32(storage.ss_family) }
 
@@ -99,4 +118,10 @@ struct SocketAddress: Sendable, Equatable, CustomStringConvertible {
       storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, &length) }
     }
   }
+}
+
+/// A client's address without its port; of IPv6 the /64.
+enum SourceAddress: Hashable, Sendable {
+  case v4(UInt32)
+  case v6(prefix: UInt64)
 }

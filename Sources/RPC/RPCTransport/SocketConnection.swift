@@ -35,6 +35,9 @@ final class SocketConnection: PollHandler {
   let address: String
   /// Its number among those of its owner.
   var number = -1
+  /// Whose it is and how many calls it has begun lately, for its owner.
+  var source: SourceAddress?
+  var calls = TokenBucket()
   private(set) var http2: HTTP2Connection?
   private(set) var peer: Peer
   /// Whether the connection ended because the peer's certificate was not accepted, or not any more.

@@ -61,12 +61,16 @@ final class UpstreamLimit: Sendable {
 /// The place of one call at a service: given back once, by `over`. Notes how long the service took, from the last byte of the request to
 /// the first of the answer, so that slow clients do not look like a slow service.
 struct Admission {
+  /// Turns of the gateway's own loop that last longer hide what the service does.
+  private static let mostTurnNanoseconds: UInt64 = 10_000_000
+
   private let place: UpstreamLimit
   private let priority: AdaptiveLimit.Priority
   private let method: Int
   private var requestEnded: UInt64 = 0
   private var attempted: UInt64 = 0
   private var answered: UInt64 = 0
+  private var isHidden = false
 
   init(_ place: UpstreamLimit, _ priority: AdaptiveLimit.Priority, _ method: MethodDescriptor) {
     self.place = place
@@ -81,13 +85,19 @@ struct Admission {
   /// An attempt begins.
   mutating func attempts(at now: UInt64) { attempted = now }
 
-  /// The service has begun its answer.
-  mutating func isAnswered(at now: UInt64) { answered = now }
+  /// The service has begun its answer. `turn`: how long the loop's turn before took.
+  mutating func isAnswered(at now: UInt64, turn: UInt64) {
+    answered = now
+    isHidden = turn > Admission.mostTurnNanoseconds
+  }
 
   /// The call is over.
-  func over(_ code: StatusCode, at now: UInt64) {
+  func over(_ code: StatusCode, at now: UInt64, turn: UInt64) {
     let hasExpired = answered == 0 && code == .deadlineExceeded
-    guard requestEnded > 0, attempted > 0, answered > 0 || hasExpired else { return place.giveBack(priority) }
+    // Where the gateway itself has too much to do, times are its own, and no reason to give the service less.
+    guard !isHidden, !hasExpired || turn <= Admission.mostTurnNanoseconds, requestEnded > 0, attempted > 0,
+      answered > 0 || hasExpired
+    else { return place.giveBack(priority) }
     place.giveBack(
       priority, method: method, hasExpired: hasExpired, began: max(requestEnded, attempted),
       at: hasExpired ? now : answered)

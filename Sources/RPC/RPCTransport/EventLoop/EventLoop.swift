@@ -29,6 +29,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
   public let random: any RandomSource
   /// The monotonic time at which this turn began: for what need not be exact, without asking the clock.
   public private(set) var now: UInt64
+  /// How long the turn before this one worked: what has come meanwhile has waited for as long.
+  public private(set) var lastTurnNanoseconds: UInt64 = 0
   /// Figures of the calls that servers answer on this loop.
   public let metrics = CallMetrics()
   /// What belongs to this loop and can be asked how it is.
@@ -207,7 +209,9 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
       readAgain()
       if takeInbound() { return closeAll() }
       runJobs()
-      now = clock.monotonicNanoseconds()
+      let worked = clock.monotonicNanoseconds()
+      lastTurnNanoseconds = worked - min(worked, now)
+      now = worked
       while let timer = timers.expired(at: now) { timer.action() }
       runJobs()
       retired.removeAll(keepingCapacity: true)

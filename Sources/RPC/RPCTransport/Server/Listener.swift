@@ -17,11 +17,15 @@ final class Listener: PollHandler {
   private let shares: [ServerShare]
   private let loop: EventLoop
   private let maximumConnections: Int
+  private let gate: ConnectionGate
 
-  init(_ configuration: Server.Configuration, shares: [ServerShare], loop: EventLoop) throws(TransportError) {
+  init(
+    _ configuration: Server.Configuration, shares: [ServerShare], gate: ConnectionGate, loop: EventLoop
+  ) throws(TransportError) {
     mainstay_raise_descriptor_limit(UInt(configuration.maximumConnections + Listener.otherDescriptors))
     self.shares = shares
     self.loop = loop
+    self.gate = gate
     maximumConnections = configuration.maximumConnections
     let (descriptor, port) = try Listener.listen(host: configuration.host, port: configuration.port)
     self.port = port
@@ -64,12 +68,21 @@ final class Listener: PollHandler {
       var address = SocketAddress()
       let accepted = address.withMutablePointer { mainstay_accept(descriptor, $0, $1) }
       guard accepted >= 0 else { return pauseIfExhausted(errno) }
-      let open = shares.reduce(0) { $0 + $1.connectionCount }
-      guard open < maximumConnections, let share = shares.min(by: { $0.connectionCount < $1.connectionCount }) else {
-        close(accepted)
-        continue
-      }
-      share.take(accepted, address: address.description)
+      take(accepted, address)
     }
+  }
+
+  /// Hands a connection to a loop, or closes it before it has cost more than its acceptance.
+  private func take(_ accepted: Int32, _ address: SocketAddress) {
+    let open = shares.reduce(0) { $0 + $1.connectionCount }
+    let isFull = open >= maximumConnections
+    guard
+      let share = shares.min(by: { $0.connectionCount < $1.connectionCount }),
+      gate.lets(address.source, isFull: isFull, at: loop.clock.monotonicNanoseconds())
+    else {
+      close(accepted)
+      return
+    }
+    share.take(accepted, address)
   }
 }

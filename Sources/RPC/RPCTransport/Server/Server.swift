@@ -27,6 +27,11 @@ public final class Server: Sendable {
     public var budget = ByteBudget.process
     /// Connections at once; more are closed as they come.
     public var maximumConnections: Int
+    /// What one source address may ask.
+    public var addresses = AddressLimits()
+    /// Calls that one connection may begin in a second, and as many at once after a pause; what is more is reset with
+    /// ENHANCE_YOUR_CALM. 0 means any number.
+    public var callsPerSecond = 0
     /// Handshakes that may go on at once; beyond it the oldest is dropped for each new one.
     public var maximumHandshakes = 4_096
     /// How often it is looked whether the files of the certificates have changed.
@@ -58,6 +63,7 @@ public final class Server: Sendable {
   let identifier = nextChannelIdentifier()
   private let listener: LoopBound<Listener>
   private let shares: [ServerShare]
+  private let gate: ConnectionGate
   private let first: EventLoop
   private let certificates: TLSCertificates
   /// The address, as it was given.
@@ -70,14 +76,18 @@ public final class Server: Sendable {
     let certificates = try TLSCertificates(
       configuration.tls, role: .server, clock: group.first.clock, listener: configuration.onCertificates)
     self.certificates = certificates
+    let gate = ConnectionGate(configuration.addresses)
+    self.gate = gate
     let shares = group.loops.map { loop in
-      ServerShare(loop: loop, certificates: certificates, acceptor: acceptor, configuration, shares: group.loops.count)
+      ServerShare(
+        loop: loop, certificates: certificates, acceptor: acceptor, configuration, gate: gate, shares: group.loops.count
+      )
     }
     self.shares = shares
     first = group.first
     host = configuration.host
     let bound: (listener: LoopBound<Listener>, port: Int) = try await group.first.run {
-      let listener = try Listener(configuration, shares: shares, loop: group.first)
+      let listener = try Listener(configuration, shares: shares, gate: gate, loop: group.first)
       return (LoopBound(listener, on: group.first), listener.port)
     }
     listener = bound.listener
@@ -124,4 +134,7 @@ public final class Server: Sendable {
 
   /// Connections now.
   public var connectionCount: Int { shares.reduce(0) { $0 + $1.connectionCount } }
+
+  /// Connections that were turned away since the start.
+  public var refusedConnections: [ConnectionRefusal: Int] { gate.refused }
 }

@@ -7,6 +7,9 @@ import Synchronization
 ///
 /// Unchecked Sendable: `connections` is touched on the loop only; the count is atomic.
 final class ServerShare: @unchecked Sendable {
+  /// HTTP/2's error code for a peer that does too much.
+  private static let enhanceYourCalm: UInt32 = 11
+
   let loop: EventLoop
   private let certificates: TLSCertificates
   private let acceptor: any StreamAcceptor
@@ -22,14 +25,19 @@ final class ServerShare: @unchecked Sendable {
   private var oldestHandshake = 0
   private var accepted = 0
   private let maximumHandshakes: Int
+  private let gate: ConnectionGate
+  /// Calls that each connection may begin in a second.
+  private let callRate: Rate?
   /// Of connections that are gone.
   private var past = ConnectionStatistics()
 
   init(
     loop: EventLoop, certificates: TLSCertificates, acceptor: any StreamAcceptor,
-    _ configuration: Server.Configuration,
-    shares: Int
+    _ configuration: Server.Configuration, gate: ConnectionGate, shares: Int
   ) {
+    self.gate = gate
+    let perSecond = configuration.callsPerSecond
+    callRate = perSecond > 0 ? Rate(perSecond: perSecond, burst: perSecond) : nil
     maximumHandshakes = max(1, configuration.maximumHandshakes / shares)
     self.loop = loop
     self.certificates = certificates
@@ -44,7 +52,7 @@ final class ServerShare: @unchecked Sendable {
   var connectionCount: Int { count.load(ordering: .relaxed) }
 
   /// Takes a socket that was accepted; called by the listener on its own loop.
-  func take(_ descriptor: Int32, address: String) {
+  func take(_ descriptor: Int32, _ address: SocketAddress) {
     count.add(1, ordering: .relaxed)
     loop.execute { self.begin(descriptor, address) }
   }
@@ -57,22 +65,25 @@ final class ServerShare: @unchecked Sendable {
     }
   }
 
-  private func begin(_ descriptor: Int32, _ address: String) {
+  private func begin(_ descriptor: Int32, _ address: SocketAddress) {
     let connection =
       isDraining
       ? nil
       : SocketConnection(
-        loop: loop, descriptor: descriptor, address: address, context: certificates.current, serverName: nil,
+        loop: loop, descriptor: descriptor, address: address.description, context: certificates.current,
+        serverName: nil,
         limits: limits, budget: budget,
         life: connectionLimits, isConnecting: false, owner: self)
     if let connection {
       connections[ObjectIdentifier(connection)] = connection
       connection.number = accepted
+      connection.source = address.source
       handshakes[accepted] = connection
       accepted += 1
       if handshakes.count > maximumHandshakes { dropOldestHandshake() }
     } else {
       close(descriptor)
+      gate.giveBack(address.source)
       count.subtract(1, ordering: .relaxed)
     }
   }
@@ -81,7 +92,9 @@ final class ServerShare: @unchecked Sendable {
   private func dropOldestHandshake() {
     while oldestHandshake < accepted {
       defer { oldestHandshake += 1 }
-      if let oldest = handshakes[oldestHandshake] { return oldest.close("too many handshakes go on at once") }
+      guard let oldest = handshakes[oldestHandshake] else { continue }
+      gate.count(.handshakes)
+      return oldest.close("too many handshakes go on at once")
     }
   }
 
@@ -102,7 +115,12 @@ extension ServerShare: SocketConnectionOwner {
   func connectionIsReady(_ connection: SocketConnection) { handshakes[connection.number] = nil }
 
   func connection(_ connection: SocketConnection, opened stream: HTTP2Stream) -> (any HTTP2StreamHandler)? {
-    acceptor.accept(stream, peer: connection.peer, loop: loop)
+    if let callRate, connection.calls.take(callRate, at: loop.now) != nil {
+      // gRPC takes this code for RESOURCE_EXHAUSTED, and REFUSED_STREAM for a reason to try again at once.
+      stream.reset(ServerShare.enhanceYourCalm)
+      return nil
+    }
+    return acceptor.accept(stream, peer: connection.peer, loop: loop)
   }
 
   func connectionReceivedGoAway(_ connection: SocketConnection) { connection.closeWhenDone() }
@@ -110,6 +128,7 @@ extension ServerShare: SocketConnectionOwner {
   func connectionClosed(_ connection: SocketConnection, reason: String) {
     handshakes[connection.number] = nil
     guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+    gate.giveBack(connection.source)
     count.subtract(1, ordering: .relaxed)
     if connection.hasRefusedPeer { onRefusedPeer(connection.address, reason) }
     if let statistics = connection.http2?.statistics { past += statistics }

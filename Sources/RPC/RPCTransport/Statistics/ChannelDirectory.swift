@@ -34,6 +34,16 @@ extension EventLoopGroup {
     return facts.sorted { $0.identifier < $1.identifier }
   }
 
+  /// Connections of all servers of the group: those that are open, and those that were turned away since the start.
+  public func connectionCounts() -> (open: Int, refused: [ConnectionRefusal: Int]) {
+    var counts: (open: Int, refused: [ConnectionRefusal: Int]) = (0, [:])
+    for server in loops.flatMap(\.directory.servers) {
+      counts.open += server.connectionCount
+      counts.refused.merge(server.refusedConnections, uniquingKeysWith: +)
+    }
+    return counts
+  }
+
   /// All servers of the group, in order of their identifiers; each loop tells of its own connections.
   public func serverFacts() async throws -> [ServerFacts] {
     var facts: [ServerFacts] = []
