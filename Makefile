@@ -35,6 +35,7 @@ bench: deps bench-deps $(PYTHON) release ## Measure side by side with gRPC C++, 
 	python3 Benchmarks/wire.py
 	python3 Benchmarks/idle.py
 	python3 Benchmarks/gateway.py
+	python3 Benchmarks/overload.py
 	python3 Benchmarks/durable.py
 	python3 Benchmarks/writes.py
 	python3 Benchmarks/import.py

@@ -58,6 +58,9 @@ for side in ["server_call", "client_attempt"]:
     for name in ["started", "duration_seconds", "sent_total_compressed_message_size_bytes",
                  "rcvd_total_compressed_message_size_bytes"]:
         check(f"grpc_{side}_{name}" in families, f"no grpc_{side}_{name} in {sorted(families)}")
+reasons = {sample.labels["reason"]: sample.value for sample in families["mainstay_connections_refused"].samples}
+check(reasons == {"maximum": 0, "address_connections": 0, "address_rate": 0, "handshakes": 0}, f"refused {reasons}")
+check("mainstay_connections_open" in families, "no mainstay_connections_open")
 if state == "serving" and not wrong:
     check_method = "grpc.health.v1.Health/Check"
     started = [sample.value for sample in families["grpc_server_call_started"].samples
