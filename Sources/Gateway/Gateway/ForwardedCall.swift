@@ -50,7 +50,7 @@ final class ForwardedCall: @unchecked Sendable {
   private var deadlineTimer: CallTimer?
   private var retryTimer: CallTimer?
   private var hedgeTimer: CallTimer?
-  private var timeout: (nanoseconds: UInt64, deadline: Deadline)?
+  private var timeout: (nanoseconds: UInt64, deadline: Deadline, isTold: Bool)?
   /// For figures: since when the call runs (0 when it is counted already), and what the service said in its first headers.
   private var began: UInt64 = 0
   private var caller: Caller?
@@ -118,12 +118,13 @@ final class ForwardedCall: @unchecked Sendable {
       }
       if held.hasEnded { admission?.requestHasEnded(at: began) }
       let timeout = share.protection.timeout(known.timeoutNanoseconds, of: method)
+      let isCut = known.timeoutNanoseconds.map { timeout != $0 } ?? false
       if connections.retries.policy.hedging != nil { connections.retries.beganHedged() }
       route = Route(
         upstream: upstream, method: method, pool: connections.pool, retries: connections.retries,
         hedging: method.mayBeHedged ? connections.retries.policy.hedging : nil, breaker: connections.breaker,
-        headers: headers.forwarded(for: caller, trace).withTimeout(timeout == known.timeoutNanoseconds ? nil : timeout))
-      startDeadline(timeout)
+        headers: headers.forwarded(for: caller, trace).withTimeout(isCut ? timeout : nil))
+      startDeadline(timeout, isTold: known.timeoutNanoseconds != nil)
       makeAttempt()
     }
   }
@@ -163,7 +164,7 @@ final class ForwardedCall: @unchecked Sendable {
     guard !isOver else { return true }
     let now = hasWaited ? loop.clock.monotonicNanoseconds() : began
     let attempt = ForwardedAttempt(self, route.method, figures: route.pool.attempts, began: now)
-    let headers = route.headers.withTimeout(remaining).afterAttempts(attempts - 1)
+    let headers = route.headers.withTimeout(remaining(at: now)).afterAttempts(attempts - 1)
     guard attempt.open(headers, on: connection), let stream = attempt.stream else { return false }
     self.attempt = attempt
     admission?.attempts(at: now)
@@ -268,19 +269,21 @@ final class ForwardedCall: @unchecked Sendable {
 
   // MARK: time
 
-  private func startDeadline(_ timeout: UInt64?) {
+  /// A time that the client did not ask for is not told to the service either, which learns of its end as of any cancelled call.
+  private func startDeadline(_ timeout: UInt64?, isTold: Bool) {
     guard let timeout else { return }
     let (end, overflow) = began.addingReportingOverflow(timeout)
-    self.timeout = (timeout, Deadline(monotonicNanoseconds: overflow ? .max : end))
-    deadlineTimer = CallTimer(loop, afterNanoseconds: timeout) { [weak self] in
-      self?.end(RPCError(.deadlineExceeded, "the deadline has passed"))
+    self.timeout = (timeout, Deadline(monotonicNanoseconds: overflow ? .max : end), isTold)
+    // The end of the call breaks this cycle; a weak reference would make each use of the call slower.
+    deadlineTimer = CallTimer(loop, afterNanoseconds: timeout) { [self] in
+      self.end(RPCError(.deadlineExceeded, "the deadline has passed"))
     }
   }
 
   /// What the service has left of the client's time; nil if that is what the headers say.
-  private var remaining: UInt64? {
-    guard let timeout else { return nil }
-    let left = timeout.deadline.remainingNanoseconds(at: loop.clock.monotonicNanoseconds())
+  private func remaining(at now: UInt64) -> UInt64? {
+    guard let timeout, timeout.isTold else { return nil }
+    let left = timeout.deadline.remainingNanoseconds(at: now)
     return left + ForwardedCall.unnoticedNanoseconds < timeout.nanoseconds ? left : nil
   }
 

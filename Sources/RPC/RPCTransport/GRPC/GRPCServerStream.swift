@@ -68,8 +68,9 @@ final class GRPCServerStream {
     call = ServerCall(method: binding.method, context: context, transport: self)
     handle = binding.handle
     if let timeout = request.timeoutNanoseconds {
-      deadlineTimer = loop.schedule(afterNanoseconds: timeout) { [weak self] in
-        self?.interrupt(RPCError(.deadlineExceeded, "the deadline has passed"))
+      // The end of the call breaks this cycle; a weak reference would make each use of the call slower.
+      deadlineTimer = loop.schedule(afterNanoseconds: timeout) { [self] in
+        interrupt(RPCError(.deadlineExceeded, "the deadline has passed"))
       }
     }
     if binding.method.kind.clientStreams { start() }

@@ -27,7 +27,7 @@ public func inflated(_ bytes: [UInt8], maximumBytes: Int) throws(RPCError) -> [U
 }
 
 /// A timer of a call: cancel it when the call ends. Used on its loop only.
-public final class CallTimer {
+public struct CallTimer {
   private let loop: EventLoop
   private let timer: LoopTimer
 
