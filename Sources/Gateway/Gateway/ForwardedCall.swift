@@ -164,7 +164,7 @@ final class ForwardedCall: @unchecked Sendable {
     guard !isOver else { return true }
     let now = hasWaited ? loop.clock.monotonicNanoseconds() : began
     let attempt = ForwardedAttempt(self, route.method, figures: route.pool.attempts, began: now)
-    let headers = route.headers.withTimeout(remaining(at: now)).afterAttempts(attempts - 1)
+    let headers = route.headers.withTimeout(remaining).afterAttempts(attempts - 1)
     guard attempt.open(headers, on: connection), let stream = attempt.stream else { return false }
     self.attempt = attempt
     admission?.attempts(at: now)
@@ -281,9 +281,9 @@ final class ForwardedCall: @unchecked Sendable {
   }
 
   /// What the service has left of the client's time; nil if that is what the headers say.
-  private func remaining(at now: UInt64) -> UInt64? {
+  private var remaining: UInt64? {
     guard let timeout, timeout.isTold else { return nil }
-    let left = timeout.deadline.remainingNanoseconds(at: now)
+    let left = timeout.deadline.remainingNanoseconds(at: loop.clock.monotonicNanoseconds())
     return left + ForwardedCall.unnoticedNanoseconds < timeout.nanoseconds ? left : nil
   }
 

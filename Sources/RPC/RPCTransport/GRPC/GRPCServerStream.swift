@@ -114,7 +114,7 @@ final class GRPCServerStream {
   private func finish(_ error: RPCError?) {
     guard !isFinished else { return }
     isFinished = true
-    if let deadlineTimer { loop.cancel(deadlineTimer) }
+    stopTimer()
     if inflatedBytes > 0 { giveInflatedBack() }
     let trailing = call?.context.trailingMetadata ?? Metadata()
     call?.finish()
@@ -163,6 +163,12 @@ final class GRPCServerStream {
     stream.handler = handler
     handler.received(headers: headers, endStream: endStream)
     return true
+  }
+
+  private func stopTimer() {
+    guard let timer = deadlineTimer else { return }
+    loop.cancel(timer)
+    deadlineTimer = nil
   }
 
   private func giveInflatedBack() {
@@ -223,7 +229,7 @@ extension GRPCServerStream: HTTP2StreamHandler {
   func becameWritable() { call?.becameWritable() }
 
   func closed(errorCode: UInt32) {
-    if let deadlineTimer { loop.cancel(deadlineTimer) }
+    stopTimer()
     let error = RPCError(.cancelled, "the client has cancelled the call")
     call?.abort(error)
     if !isFinished {
