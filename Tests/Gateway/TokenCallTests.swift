@@ -248,9 +248,13 @@ struct TokenCallTests {
         "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "--output", "-",
       ]
       if let token { arguments += ["--header", "authorization: \(scene.tokens.header(token))"] }
-      let done = try await Program.run("/usr/bin/curl", arguments + ["https://127.0.0.1:\(scene.port)/\(path)"])
-      #expect(done.code == 0, "\(done.errors)")
-      return done.output
+      // 92: curl 7.88 lost an answer that came before it had sent the body.
+      for _ in 0..<20 {
+        let done = try await Program.run("/usr/bin/curl", arguments + ["https://127.0.0.1:\(scene.port)/\(path)"])
+        if done.code == 0 { return done.output }
+        #expect(done.code == 92, "\(done.errors)")
+      }
+      return "no answer"
     }
     let list = "mainstay.customer.v1.CustomerService/ListCustomers"
     let without = try await curl(list, "application/json", "{}", nil)

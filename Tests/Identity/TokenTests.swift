@@ -24,8 +24,11 @@ extension ForeignTokens {
 }
 
 extension BearerTokens {
-  fileprivate func caller(_ header: String) throws(AccessRefusal) -> Caller {
-    try caller(authorization: Array(header.utf8))
+  /// As over a connection of its own, unless it is another one.
+  fileprivate func caller(
+    _ header: String, from peer: Peer = Peer(address: "", certificate: nil)
+  ) throws(AccessRefusal) -> Caller {
+    try caller(authorization: Array(header.utf8), from: peer)
   }
 }
 
@@ -105,6 +108,36 @@ extension BearerTokens {
     }
   }
 
+  @Test func noCharacterOfATokenCanBeChanged() async throws {
+    let foreign = try await ForeignTokens()
+    let tokens = try foreign.tokens()
+    let good = Array(foreign.header("good").utf8)
+    _ = try tokens.caller(authorization: good, from: Peer(address: "", certificate: nil))
+    for index in good.indices.dropFirst("Bearer ".utf8.count) {
+      for bit in [UInt8(1), 0x20] {
+        var changed = good
+        changed[index] ^= bit
+        let caller = try? tokens.caller(authorization: changed, from: Peer(address: "", certificate: nil))
+        #expect(caller == nil, "byte \(index)")
+      }
+    }
+  }
+
+  @Test func whoForgesAgainAndAgainIsNotListenedToOnThatConnection() async throws {
+    let foreign = try await ForeignTokens()
+    let tokens = try foreign.tokens()
+    let peer = Peer(address: "", certificate: nil)
+    _ = try tokens.caller(foreign.header("auditor"), from: peer)
+    for _ in 0..<BearerTokens.maximumForgeries {
+      #expect(throws: AccessRefusal.self) { try tokens.caller(foreign.header("forged"), from: peer) }
+    }
+    let refusal = #expect(throws: AccessRefusal.self) { try tokens.caller(foreign.header("good"), from: peer) }
+    #expect(refusal?.message.contains("connect anew") == true)
+    // What was verified before is known, and other connections are others.
+    #expect(try tokens.caller(foreign.header("auditor"), from: peer).name == "an.auditor")
+    #expect(try tokens.caller(foreign.header("good")).name == "mei.lin")
+  }
+
   @Test func keysAreExchangedWhileTokensAreKnown() async throws {
     let foreign = try await ForeignTokens()
     let tokens = try foreign.tokens()
@@ -131,7 +164,8 @@ extension BearerTokens {
     let folder = try TemporaryFolder()
     let key = try SigningKey(random: SystemRandom())
     let file = try folder.write("public.pem", try TokenKeySet.text(of: #require(VerifyingKey(bytes: key.publicKey))))
-    var token = UnsignedToken(subject: "li.wei", roles: ["agent", "back-office"], issuer: "i\"\\s", audience: "mainstay")
+    var token = UnsignedToken(
+      subject: "li.wei", roles: ["agent", "back-office"], issuer: "i\"\\s", audience: "mainstay")
     token.hasSecondFactor = true
     token.seconds = 120
     let text = try token.signed(by: key, clock: SystemClock(), random: SystemRandom())

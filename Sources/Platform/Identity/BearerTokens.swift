@@ -10,6 +10,9 @@ public final class BearerTokens: Sendable {
     var generation = 0
   }
 
+  /// Forged signatures after which no more are verified for a connection: as much work as its handshake.
+  public static let maximumForgeries = 10
+
   private let verifier: TokenVerifier
   private let cache = TokenCache()
   private let keys: Mutex<Keys>
@@ -33,8 +36,9 @@ public final class BearerTokens: Sendable {
     }
   }
 
-  /// Who the owner is of the token in the value of a header "authorization".
-  public func caller(authorization: [UInt8]) throws(AccessRefusal) -> Caller {
+  /// Who the owner is of the token in the value of a header "authorization". Signatures are not verified for a peer that has shown
+  /// too many forged ones: that costs us more than sending them costs it.
+  public func caller(authorization: [UInt8], from peer: Peer) throws(AccessRefusal) -> Caller {
     guard let start = BearerTokens.tokenStart(authorization) else {
       throw AccessRefusal(.tokenMalformed, "authorization must stand once and say Bearer and a token")
     }
@@ -44,10 +48,17 @@ public final class BearerTokens: Sendable {
         UnsafeRawBufferPointer(rebasing: $0[start...]), generation: generation.load(ordering: .acquiring), at: now)
     }
     if let known { return known }
+    guard peer.forgeries < BearerTokens.maximumForgeries else {
+      throw AccessRefusal(.tokenSignature, "too many forged tokens came over this connection; connect anew")
+    }
     let token = Array(authorization[start...])
     let current = keys.withLock { $0 }
-    let verified = try verifier.verify(token, keys: current.set, at: now)
-    cache.keep(token, verified, generation: current.generation)
+    let verified: TokenVerifier.Verified
+    do throws(AccessRefusal) { verified = try verifier.verify(token, keys: current.set, at: now) } catch {
+      if error.reason == .tokenSignature { peer.noteForgery() }
+      throw error
+    }
+    cache.keep(token, verified, generation: current.generation, at: now)
     return verified.caller
   }
 

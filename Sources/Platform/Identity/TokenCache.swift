@@ -10,8 +10,8 @@ import Synchronization
 final class TokenCache: Sendable {
   /// Parts with a lock each, so that event loops seldom wait for each other.
   private static let shards = 16
-  /// Tokens in each part; a new one takes the place of what it meets.
-  private static let places = 256
+  /// Tokens in each part. One that is full drops those that are over, and all if none is: then they are verified once more.
+  private static let tokensPerShard = 512
   /// How far from the end of a token the bytes lie that it is found by.
   private static let markOffset = 40
 
@@ -25,7 +25,7 @@ final class TokenCache: Sendable {
   }
 
   private final class Shard: Sendable {
-    let entries = Mutex([Entry?](repeating: nil, count: TokenCache.places))
+    let entries = Mutex<[UInt64: Entry]>([:])
   }
 
   private let shards = (0..<TokenCache.shards).map { _ in Shard() }
@@ -33,9 +33,8 @@ final class TokenCache: Sendable {
   /// Who the owner of this token is, if it was verified with these keys and is not over.
   func caller(_ token: UnsafeRawBufferPointer, generation: Int, at now: Int64) -> Caller? {
     guard let mark = TokenCache.mark(token) else { return nil }
-    let (shard, place) = TokenCache.place(mark)
-    return shards[shard].entries.withLock { entries in
-      guard let entry = entries[place], entry.generation == generation, now < entry.expiry,
+    return shard(mark).entries.withLock { entries in
+      guard let entry = entries[mark], entry.generation == generation, now < entry.expiry,
         TokenCache.areEqual(token, entry.token)
       else { return nil }
       return entry.caller
@@ -43,11 +42,14 @@ final class TokenCache: Sendable {
   }
 
   /// Keeps a verified token until it is over.
-  func keep(_ token: [UInt8], _ verified: TokenVerifier.Verified, generation: Int) {
+  func keep(_ token: [UInt8], _ verified: TokenVerifier.Verified, generation: Int, at now: Int64) {
     guard let mark = token.withUnsafeBytes({ TokenCache.mark($0) }) else { return }
-    let (shard, place) = TokenCache.place(mark)
-    shards[shard].entries.withLock {
-      $0[place] = Entry(token: token, caller: verified.caller, expiry: verified.expiry, generation: generation)
+    shard(mark).entries.withLock { entries in
+      if entries.count >= TokenCache.tokensPerShard {
+        entries = entries.filter { now < $0.value.expiry && $0.value.generation == generation }
+        if entries.count >= TokenCache.tokensPerShard { entries = [:] }
+      }
+      entries[mark] = Entry(token: token, caller: verified.caller, expiry: verified.expiry, generation: generation)
     }
   }
 
@@ -57,9 +59,8 @@ final class TokenCache: Sendable {
   }
 
   /// The upper bits of a product depend on all bytes (multiplicative hashing).
-  private static func place(_ mark: UInt64) -> (shard: Int, place: Int) {
-    let hash = Int((mark &* 0x9E37_79B9_7F4A_7C15) >> 40)
-    return (hash % shards, hash / shards % places)
+  private func shard(_ mark: UInt64) -> Shard {
+    shards[Int((mark &* 0x9E37_79B9_7F4A_7C15) >> 40) % TokenCache.shards]
   }
 
   private static func areEqual(_ token: UnsafeRawBufferPointer, _ other: [UInt8]) -> Bool {

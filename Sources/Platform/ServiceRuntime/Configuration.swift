@@ -127,7 +127,7 @@ public struct Configuration: Sendable {
   }
 
   private mutating func read(_ path: String) throws(ConfigurationError) {
-    let text = try readFile(path)
+    let text = try readTextFile(path, maximumBytes: maximumFileBytes)
     let root: Node?
     do { root = try Yams.compose(yaml: text) } catch { throw ConfigurationError("\(path): \(error)") }
     let folder =
@@ -202,15 +202,16 @@ public struct ConfigurationError: Error, CustomStringConvertible, Equatable {
 /// Largest configuration file that is read, in bytes.
 private let maximumFileBytes = 1_048_576
 
-private func readFile(_ path: String) throws(ConfigurationError) -> String {
+/// The text of a file that is not larger than it may be.
+func readTextFile(_ path: String, maximumBytes: Int) throws(ConfigurationError) -> String {
   guard let file = fopen(path, "r") else {
     throw ConfigurationError("cannot read \(path): \(String(cString: strerror(errno)))")
   }
   defer { fclose(file) }
-  var bytes = [UInt8](repeating: 0, count: maximumFileBytes + 1)
+  var bytes = [UInt8](repeating: 0, count: maximumBytes + 1)
   let count = fread(&bytes, 1, bytes.count, file)
   guard ferror(file) == 0 else { throw ConfigurationError("cannot read \(path): is it a file?") }
-  guard count <= maximumFileBytes else { throw ConfigurationError("\(path) is larger than \(maximumFileBytes) bytes") }
+  guard count <= maximumBytes else { throw ConfigurationError("\(path) is larger than \(maximumBytes) bytes") }
   guard let text = String(validating: bytes[..<count], as: UTF8.self) else {
     throw ConfigurationError("\(path) is not UTF-8")
   }

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Who is at the other end of a connection. Cheap to copy: each call has it in several places.
 public struct Peer: Sendable, Equatable {
   private let facts: PeerFacts
@@ -8,11 +10,16 @@ public struct Peer: Sendable, Equatable {
   public var certificate: PeerCertificate? { facts.certificate }
   /// The caller that the certificate names: found out once for all calls of a connection.
   public var caller: Caller? { facts.caller }
+  /// Proofs of who calls that came over the connection and were forged.
+  public var forgeries: Int { facts.forgeries.load(ordering: .relaxed) }
 
   /// A peer.
   public init(address: String, certificate: PeerCertificate?) {
     facts = PeerFacts(address, certificate)
   }
+
+  /// Counts a forged proof.
+  public func noteForgery() { facts.forgeries.add(1, ordering: .relaxed) }
 
   /// Whether the same is known of both.
   public static func == (left: Peer, right: Peer) -> Bool {
@@ -24,6 +31,7 @@ private final class PeerFacts: Sendable {
   let address: String
   let certificate: PeerCertificate?
   let caller: Caller?
+  let forgeries = Atomic<Int>(0)
 
   init(_ address: String, _ certificate: PeerCertificate?) {
     self.address = address

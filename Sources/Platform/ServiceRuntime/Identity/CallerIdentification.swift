@@ -75,7 +75,7 @@ public final class CallerIdentification: Sendable {
       return .refused(AccessRefusal(.tokensNotAccepted, "tokens are not accepted here: tokens.keys is not set"))
     }
     do throws(AccessRefusal) {
-      return .known(try tokens.caller(authorization: authorization))
+      return .known(try tokens.caller(authorization: authorization, from: peer))
     } catch {
       return .refused(error)
     }

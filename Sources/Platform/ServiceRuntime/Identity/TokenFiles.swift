@@ -1,4 +1,3 @@
-import Glibc
 import Identity
 import Logging
 import RPCTransport
@@ -52,23 +51,10 @@ final class TokenFiles: Sendable {
   }
 
   /// The keys of all files.
-  static func read(_ paths: [String]) throws(KeyError) -> TokenKeySet {
+  static func read(_ paths: [String]) throws -> TokenKeySet {
     guard paths.count <= maximumFiles else { throw KeyError("tokens.keys names more than \(maximumFiles) files") }
     var keys = TokenKeySet()
-    for path in paths { try keys.add(try text(path), from: path) }
+    for path in paths { try keys.add(try readTextFile(path, maximumBytes: maximumFileBytes), from: path) }
     return keys
-  }
-
-  private static func text(_ path: String) throws(KeyError) -> String {
-    guard let file = fopen(path, "r") else {
-      throw KeyError("cannot read \(path): \(String(cString: strerror(errno)))")
-    }
-    defer { fclose(file) }
-    var bytes = [UInt8](repeating: 0, count: maximumFileBytes + 1)
-    let count = fread(&bytes, 1, bytes.count, file)
-    guard ferror(file) == 0 else { throw KeyError("cannot read \(path): is it a file?") }
-    guard count <= maximumFileBytes else { throw KeyError("\(path) is larger than \(maximumFileBytes) bytes") }
-    guard let text = String(validating: bytes[..<count], as: UTF8.self) else { throw KeyError("\(path) is not UTF-8") }
-    return text
   }
 }
