@@ -111,7 +111,7 @@ extension Double {
       now += hasExpired ? 1_000_000 : 10_000_000
       for _ in 0..<100 { limit.ended(.interactive, method: 1, hasExpired: hasExpired, began: began, at: now) }
     }
-    #expect((limit.current ?? 0) >= 250)
+    #expect((limit.current ?? 0) >= AdaptiveLimit.initial)
     #expect(limit.inFlight == 0)
   }
 

@@ -33,7 +33,7 @@ struct AdaptiveLimit: Sendable {
   }
 
   /// The limit at the begin, if it may be as much.
-  static let initial = 250
+  static let initial = 1_000
   static let tolerance = 2.0
   static let windowNanoseconds: UInt64 = 100_000_000
   /// A window with few calls is closed after this.
