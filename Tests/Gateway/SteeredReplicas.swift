@@ -151,7 +151,7 @@ struct SteeredSite {
 /// The status of one call.
 func code(_ channel: ClientChannel, _ method: MethodDescriptor) async -> StatusCode {
   do {
-    _ = try await channel.unary(method, framed: [0, 0, 0, 0, 0], CallOptions(timeout: .seconds(60))).message
+    _ = try await channel.unary(method, framed: [0, 0, 0, 0, 0], CallOptions(timeout: .seconds(600))).message
     return .ok
   } catch { return error.code }
 }

@@ -79,7 +79,7 @@ private struct Pair: Sendable {
       let channel = ClientChannel(pool, loop: loops.first, retrying: settled)
       do {
         return text(
-          try await channel.unary(method, framed: framed("word"), CallOptions(timeout: .seconds(100))).message)
+          try await channel.unary(method, framed: framed("word"), CallOptions(timeout: .seconds(1_000))).message)
       } catch { return "\(RPCError(converting: error).code)" }
     }
   }
