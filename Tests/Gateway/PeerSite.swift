@@ -1,7 +1,7 @@
 import Foundation
 import MainstayTesting
 
-/// gRPC's test service and the customer service as programs behind a gateway that lets everybody call both: what peers are compared on.
+/// gRPC's test service, which everybody may call, and the customer service, which wants a token, as programs behind a gateway.
 final class PeerSite: Sendable {
   let folder: TemporaryFolder
   let gatewayPort: Int
@@ -17,6 +17,14 @@ final class PeerSite: Sendable {
     for name in ["gateway", "customer"] { _ = try authority.issue(name, role: "service") }
     let ports = try (0..<4).map { _ in try freePort() }
     (gatewayPort, pagePort) = (ports[0], ports[3])
+    let signingKey = folder.file("token-key.pem")
+    for words in [
+      ["genpkey", "-algorithm", "ed25519", "-out", signingKey],
+      ["pkey", "-in", signingKey, "-pubout", "-out", folder.file("token-public.pem")],
+    ] { _ = try await Program.run("/usr/bin/openssl", words) }
+    let publicKey = try String(contentsOfFile: folder.file("token-public.pem"), encoding: .utf8)
+    try folder.write("token-keys.pem", "kid: peers\n" + publicKey)
+    let tokens = #"tokens: {keys: token-keys.pem, issuer: "https://login.example", audience: mainstay}"#
     let tls = "authority: ca.pem, client_verification: optional}"
     let gateway = try folder.write(
       "gateway.yaml",
@@ -26,7 +34,7 @@ final class PeerSite: Sendable {
       upstreams: {interop: "127.0.0.1:\(ports[1])", customer: "127.0.0.1:\(ports[2])"}
       routes:
         grpc.testing: {upstream: interop, access: public}
-        mainstay.customer.v1: {upstream: customer, access: public}
+      \(tokens)
       cors: {origins: "http://127.0.0.1:\(ports[3])"}
       log_level: error
       \(settings)
@@ -38,7 +46,7 @@ final class PeerSite: Sendable {
       listen: 127.0.0.1:\(ports[2])
       tls: {certificate: customer.pem, private_key: customer-key.pem, \(tls)
       database: sqlite:customer.db
-      access: public
+      \(tokens)
       log_level: error
 
       """)
@@ -62,7 +70,7 @@ final class PeerSite: Sendable {
       modules: PeerSite.modules)
   }
 
-  static let modules = ["grpc", "grpc_reflection", "h2"]
+  static let modules = ["grpc", "grpc_reflection", "h2", "jwt"]
 
   /// Lets the test service stop in the middle of everything, or go on.
   func signalInterop(_ number: Int32) { interop.signal(number) }

@@ -21,7 +21,8 @@ struct PeerTests {
 
   @Test func `The same call has the same answer and the same details by every peer and protocol`() async throws {
     try await withSite { site in
-      let result = try #require(try await site.run("same_answers.py", ["\(site.pagePort)"]))
+      let result = try #require(
+        try await site.run("same_answers.py", ["\(site.pagePort)", site.folder.file("token-key.pem")]))
       print("same_answers.py:", result.output)
       #expect(result.code == 0, "\(result.output)\n\(result.errors)")
     }

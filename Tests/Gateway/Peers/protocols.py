@@ -24,6 +24,11 @@ class Call:
     streams: bool = False
     timeout_seconds: float = None
     may_get: bool = False
+    # Gives a bearer token, made when it is sent: it is good for minutes only.
+    token: object = None
+
+    def sent_metadata(self):
+        return {**self.metadata, **({"authorization": f"Bearer {self.token()}"} if self.token else {})}
 
 
 @dataclasses.dataclass
@@ -77,7 +82,7 @@ class Connect:
             body = json_format.MessageToJson(call.request, indent=None).encode()
         else:
             body = call.request.SerializeToString()
-        headers = dict(call.metadata)
+        headers = call.sent_metadata()
         if call.timeout_seconds is not None:
             headers["connect-timeout-ms"] = str(int(call.timeout_seconds * 1000))
         if self.get:
@@ -114,7 +119,7 @@ class GRPCWeb:
     def encode(self, call):
         message = call.request.SerializeToString()
         body = struct.pack(">BI", 0, len(message)) + message
-        headers = {**call.metadata, "content-type": self.type, "x-grpc-web": "1", "x-user-agent": "grpc-web-test"}
+        headers = {**call.sent_metadata(), "content-type": self.type, "x-grpc-web": "1", "x-user-agent": "grpc-web-test"}
         if call.timeout_seconds is not None:
             headers["grpc-timeout"] = f"{int(call.timeout_seconds * 1000)}m"
         return Request(call.path, headers, base64.b64encode(body) if self.text else body)
@@ -153,7 +158,7 @@ def by_grpcio(channel, call, pool):
         return message.SerializeToString()
     kind = channel.unary_stream if call.streams else channel.unary_unary
     invoke = kind(call.path, request_serializer=serialize, response_deserializer=call.reply.FromString)
-    metadata = [(name, decoded(value) if name.endswith("-bin") else value) for name, value in call.metadata.items()]
+    metadata = [(name, decoded(value) if name.endswith("-bin") else value) for name, value in call.sent_metadata().items()]
     timeout = 60 if call.timeout_seconds is None else call.timeout_seconds
     replies, code, message, trailers = [], "OK", "", []
     try:

@@ -1,18 +1,20 @@
 """The same call by every peer, and the same answer: grpcio, curl, frames of h2 and a browser's fetch, in gRPC, the Connect protocol and
 gRPC-Web.
 
-same_answers.py GATEWAY_PORT CA PAGE_PORT
+same_answers.py GATEWAY_PORT CA PAGE_PORT KEY
 
-GATEWAY_PORT has grpc.testing.TestService and mainstay.customer.v1.CustomerService for everybody, and lets pages of
-http://127.0.0.1:PAGE_PORT call. Without Chromium the browser is left out, and the last line says so. Exit code 1 if an outcome is
+GATEWAY_PORT has grpc.testing.TestService for everybody and mainstay.customer.v1.CustomerService for who shows a token signed with KEY,
+and lets pages of http://127.0.0.1:PAGE_PORT call. Without Chromium the browser is left out, and the last line says so. Exit code 1 if an outcome is
 another than grpcio's.
 """
 
 import base64
 import sys
+import time
 import uuid
 
 import grpc
+import jwt
 from google.protobuf import descriptor_pool, message_factory
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from protocols import Call, Connect, GRPCWeb, by_grpcio
@@ -39,7 +41,22 @@ class Pool:
             message_factory.GetMessageClass(self.pool.FindMessageTypeByName(package + reply)), **options)
 
 
-def calls(pool):
+class Tokens:
+    """Those of an issuer that is not ours."""
+
+    def __init__(self, key):
+        with open(key, encoding="ascii") as file:
+            self.key = file.read()
+
+    def of(self, role):
+        def token():
+            now = int(time.time())
+            claims = {"iss": "https://login.example", "aud": "mainstay", "sub": "mei.lin", "roles": [role], "iat": now, "exp": now + 240}
+            return jwt.encode(claims, self.key, algorithm="EdDSA", headers={"kid": "peers"})
+        return token
+
+
+def calls(pool, tokens):
     def unary(name, fields, method="UnaryCall", may_get=True, **options):
         return pool.call(name, TESTING, method, "SimpleRequest", fields, "SimpleResponse", may_get=may_get, **options)
 
@@ -48,8 +65,8 @@ def calls(pool):
             name, TESTING, "StreamingOutputCall", "StreamingOutputCallRequest", fields, "StreamingOutputCallResponse", streams=True,
             **options)
 
-    def party(name, method, request, fields, reply="Party", **options):
-        return pool.call(name, CUSTOMER, method, request, fields, reply, **options)
+    def party(name, method, request, fields, reply="Party", role="back-office"):
+        return pool.call(name, CUSTOMER, method, request, fields, reply, token=tokens.of(role) if role else None)
 
     def create(name, source_key, **fields):
         # Each peer makes the same call once more, so that it gets the first answer.
@@ -73,15 +90,17 @@ def calls(pool):
     yield create("a company", str(uuid.uuid4()), company={"name": "Ängström & Söhne <GmbH>"}, phones=["+86 138 0000 0000", "\u2028"])
     yield create("many bad fields", "", identifiers=[{"value": ""}], phones=[""], person={"birth_date": {"year": 2023, "month": 2, "day": 30}})
     yield party("nobody", "GetParty", "GetPartyRequest", {"party_id": "par_00000000000000000000000000"})
+    yield party("without a token", "GetParty", "GetPartyRequest", {"party_id": "par_00000000000000000000000000"}, role=None)
+    yield party("without the role", "GetParty", "GetPartyRequest", {"party_id": "par_00000000000000000000000000"}, role="gardener")
     yield party("no id", "GetParty", "GetPartyRequest", {"party_id": "?"})
     yield party("a page", "ListParties", "ListPartiesRequest", {"page_size": 1}, "ListPartiesResponse")
     yield party("a mask", "UpdateParty", "UpdatePartyRequest", {"party": {"party_id": "?"}, "update_mask": {"paths": ["person.given_name", "nothing"]}})
 
 
 class Comparison:
-    def __init__(self, channel, pool):
+    def __init__(self, channel, pool, tokens):
         self.pool = pool
-        self.calls = list(calls(pool))
+        self.calls = list(calls(pool, tokens))
         self.expected = [by_grpcio(channel, call, pool) for call in self.calls]
         self.compared = self.wrong = 0
 
@@ -114,10 +133,10 @@ class Comparison:
                 print(f"a page of another origin got {response}", file=sys.stderr)
 
 
-def main(port, authority, page_port):
+def main(port, authority, page_port, key):
     with open(authority, "rb") as file:
         channel = grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(file.read()))
-    comparison = Comparison(channel, Pool(channel))
+    comparison = Comparison(channel, Pool(channel), Tokens(key))
     codes = {outcome["code"] for outcome in comparison.expected}
     assert len(codes) == 17, f"not every code came up: {sorted(codes)}"
     assert sum(bool(outcome["details"]) for outcome in comparison.expected) >= 4, "there are too few details to compare"
@@ -131,4 +150,4 @@ def main(port, authority, page_port):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4])
