@@ -3,7 +3,7 @@
 all. The proxy is alone on core 0; the backend and the client share core 1.
 
     unary       CPU of the proxy's process per UnaryCall with a reply of 200 bytes (h2load, 16 connections x 16 streams); once more with
-                the access logs of the gateway and of HAProxy on, the gateway's other settings besides
+                HAProxy's log on, and tokens, rates, limits, deadlines and the access log of the gateway: "all on"
     latency     p50 of one call at a time on one connection (mainstay-load), less that of the backend called directly
     download    one StreamingOutputCall with replies of 1 MiB (h2load): CPU of the proxy per MiB, and MiB per second
     upload      one StreamingInputCall with messages of 1 MiB: the same
@@ -96,9 +96,17 @@ log_level: warning
 {more}
 """
 
-# What an installation has on beside forwarding.
+# As the peers: no limits beyond those of connections and streams.
+FORWARDING = """
+concurrency: {most: 0}
+deadline: {unary_seconds: 0}
+"""
+
+# What an installation has on besides: callers known by tokens, a rate for each (too high to be met), limits and deadlines, the log.
 FULL = """
 access_log: {folder}/access.jsonl
+tokens: {{keys: {folder}/home/pki/token-keys.pem, issuer: mainstay-development, audience: mainstay}}
+rates: {{read: 10000000, write: 10000000}}
 """
 
 # Connections that are held, those among them that call, and what is left for other files.
@@ -127,9 +135,17 @@ def allow_descriptors():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
+def token(folder):
+    """A fresh one, good for five minutes."""
+    command = [str(BINARIES / "mainstay"), "certs", "token", "--home", f"{folder}/home", "--name", "mei.lin", "--role", "agent"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def start_gateway(servers, backend, full=False):
     port, folder = free_port(), servers.folder
-    more = FULL.format(folder=folder) if full else ""
+    if full:
+        token(folder)
+    more = FULL.format(folder=folder) if full else FORWARDING
     config = write(folder, f"gateway-{port}.yaml", GATEWAY.format(port=port, folder=folder, backend=backend, more=more))
     return port, servers.start([str(BINARIES / "mainstay-gateway"), "--config", config], port)
 
@@ -158,9 +174,9 @@ def latency(servers, port, calls):
     return result["latency_microseconds"]["p50"]
 
 
-def unary(name, port, pid, body, calls):
+def unary(name, port, pid, body, calls, headers=()):
     """CPU for each call, and calls a second."""
-    subject = Subject(name, f"https://127.0.0.1:{port}/{UNARY_CALL}", {name: pid}, body)
+    subject = Subject(name, f"https://127.0.0.1:{port}/{UNARY_CALL}", {name: pid}, body, headers=headers)
     figures = measure_unary(subject, calls, 16, 16)
     return figures["cpu_microseconds"][name], figures["calls_per_second"]
 
@@ -201,8 +217,9 @@ def measure_round(servers, proxies, logging, direct, bodies, options):
     for name, (port, pid) in proxies.items():
         cpu, calls = unary(name, port, pid, bodies["unary"], options.calls)
         done[name] = {"unary cpu_microseconds": cpu, "unary calls_per_second": calls}
+    headers = [f"authorization: Bearer {token(servers.folder)}"]
     for name, (port, pid) in logging.items():
-        done[name]["unary cpu_microseconds, log on"], _ = unary(name, port, pid, bodies["unary"], options.calls)
+        done[name]["unary cpu_microseconds, all on"], _ = unary(name, port, pid, bodies["unary"], options.calls, headers)
     base = latency(servers, direct, options.latency_calls)
     for name, (port, _) in proxies.items():
         done[name]["latency added_microseconds"] = latency(servers, port, options.latency_calls) - base

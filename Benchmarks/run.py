@@ -36,8 +36,9 @@ GRPC_HEADERS = ["content-type: application/grpc", "te: trailers"]
 class Subject:
     """What is measured: a URL, and the processes that answer it. The first process is the one the subject is named after."""
 
-    def __init__(self, name, url, pids, body=None, reply_bytes=None):
+    def __init__(self, name, url, pids, body=None, reply_bytes=None, headers=()):
         self.name, self.url, self.pids, self.body, self.reply_bytes = name, url, pids, body, reply_bytes
+        self.headers = headers
 
 
 def measure(subject, calls, connections, streams):
@@ -45,7 +46,7 @@ def measure(subject, calls, connections, streams):
     command = ["h2load", f"-n{calls}", f"-c{connections}", f"-m{streams}", "-t1"]
     if subject.body:
         command += ["-d", str(subject.body)]
-        for header in GRPC_HEADERS:
+        for header in [*GRPC_HEADERS, *subject.headers]:
             command += ["-H", header]
     before = {name: cpu_seconds(pid) for name, pid in subject.pids.items()}
     output = subprocess.run(pinned(1, command + [subject.url]), capture_output=True, text=True, check=True).stdout

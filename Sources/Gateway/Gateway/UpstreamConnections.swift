@@ -6,8 +6,8 @@ import ServiceRuntime
 ///
 /// Unchecked Sendable: used on its loop only.
 final class UpstreamConnections: @unchecked Sendable {
-  /// How long calls wait for a service that was lost: longer than one takes to restart.
-  private static let patience = Duration.seconds(2)
+  /// How long calls wait for a service that was lost: longer than one takes to restart and to say that it serves.
+  private static let patience = Duration.seconds(5)
 
   /// Those to one service, and what may be made again on them.
   struct Connections {

@@ -31,25 +31,13 @@ public struct UnsignedToken: Sendable {
     let issued = clock.now().seconds
     let identifier = [random.next(), random.next()].map { String($0, radix: 16) }.joined()
     let methods = hasSecondFactor ? ["pwd", TokenClaims.secondFactor] : ["pwd"]
-    let header = "{\"alg\":\"EdDSA\",\"typ\":\"JWT\",\"kid\":\(text(publicKey.thumbprint))}"
+    let header = "{\"alg\":\"EdDSA\",\"typ\":\"JWT\",\"kid\":\(jsonString(publicKey.thumbprint))}"
     let payload =
-      "{\"iss\":\(text(issuer)),\"aud\":\(text(audience)),\"sub\":\(text(subject)),\"roles\":\(list(roles)),"
-      + "\"amr\":\(list(methods)),\"iat\":\(issued),\"exp\":\(issued + seconds),\"jti\":\(text(identifier))}"
+      "{\"iss\":\(jsonString(issuer)),\"aud\":\(jsonString(audience)),\"sub\":\(jsonString(subject)),\"roles\":\(list(roles)),"
+      + "\"amr\":\(list(methods)),\"iat\":\(issued),\"exp\":\(issued + seconds),\"jti\":\(jsonString(identifier))}"
     let signed = [header, payload].map { Base64.encode($0.utf8, urlSafe: true) }.joined(separator: ".")
     return signed + "." + Base64.encode(try key.signature(of: Array(signed.utf8)), urlSafe: true)
   }
 
-  private func list(_ texts: [String]) -> String { "[" + texts.map { text($0) }.joined(separator: ",") + "]" }
-
-  private func text(_ text: String) -> String {
-    var escaped = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": escaped += "\\\(scalar)"
-      case "\u{0}"..<" ": escaped += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-      default: escaped.unicodeScalars.append(scalar)
-      }
-    }
-    return escaped + "\""
-  }
+  private func list(_ texts: [String]) -> String { "[" + texts.map(jsonString).joined(separator: ",") + "]" }
 }
