@@ -28,7 +28,7 @@ struct LostReplicaTests {
   }
 
   private func killUnderLoad(_ fleet: Fleet) async throws {
-    let channels = try await FleetChannels(fleet)
+    let channels = try await FleetChannels(fleet, retrying: nil)
     for member in fleet.replicas { try await waitUntilServing(member, fleet, channels) }
     let made = try await create(channels)
     let (stop, book) = (Stop(), Book())

@@ -6,8 +6,8 @@ final class FleetChannels: Sendable {
   let group: EventLoopGroup
   private let channels: [String: ClientChannel]
 
-  /// As the administrator.
-  init(_ fleet: Fleet) async throws {
+  /// As the administrator. Without a policy a call is sent once, so that what is retried, the gateway has retried.
+  init(_ fleet: Fleet, retrying policy: RetryPolicy? = RetryPolicy()) async throws {
     let group = try EventLoopGroup(count: 1)
     self.group = group
     let pki = fleet.home.file("pki")
@@ -27,7 +27,7 @@ final class FleetChannels: Sendable {
         configuration.policy = .roundRobin
         configuration.maximumBackoff = .milliseconds(100)
         let pool = ConnectionPool(targets, loop: group.first, context: context, configuration: configuration)
-        return ClientChannel(pool, loop: group.first)
+        return ClientChannel(pool, loop: group.first, retrying: policy)
       }
     }
   }
