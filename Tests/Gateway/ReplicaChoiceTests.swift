@@ -51,7 +51,8 @@ import Testing
   @Test(arguments: [StatusCode.unavailable, .internal])
   func `A replica to which calls fail is left out, and comes back`(failure: StatusCode) async throws {
     let site = try await SteeredSite(
-      2, settings: "outlier_ejection: {interval_seconds: 1, base_seconds: 1, failure_calls: 5}")
+      // Long enough for five calls to each on a machine with much to do, and for the figure to be seen.
+      2, settings: "outlier_ejection: {interval_seconds: 3, base_seconds: 9, failure_calls: 5}")
     #expect(try await eventually { try await site.shares(of: 4) == [2, 2] })
     site.replicas[0].answer(failure)
     #expect(
