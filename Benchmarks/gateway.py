@@ -202,6 +202,8 @@ def measure_connections(servers, port, pid):
         while caller.poll() is None:
             most = max(most, resident_bytes(pid))
             time.sleep(0.1)
+        if not result.exists():
+            return {"failure": caller.stderr.read().strip()}
         figures = json.loads(result.read_text())
         latency = figures["latency_microseconds"]
         return {"idle_kib": idle, "calling_kib": (most - before) / HELD / 1024, "p50": latency["p50"], "p99": latency["p99"],
@@ -271,6 +273,9 @@ def main():
               + (f"{ratio['nginx']['median']:>7.2f}" if "nginx" in ratio else ""))
     print(f"\n{HELD:,} client connections, calls on {CALLING:,} of them, {RATE:,} a second:")
     for name, figures in held.items():
+        if "failure" in figures:
+            print(f"{name:<12}{figures['failure']}")
+            continue
         print(f"{name:<12}{figures['idle_kib']:>8.1f} KiB for each idle one, {figures['calling_kib']:.1f} for each under calls; "
               f"p50 {figures['p50']:,.0f} us, p99 {figures['p99']:,.0f} us, {figures['failed_share']:.1%} of the calls failed")
     print(f"load of the machine: {load_before:.1f} before, {load_average():.1f} after")

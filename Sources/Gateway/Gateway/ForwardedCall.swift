@@ -16,8 +16,8 @@ final class ForwardedCall: @unchecked Sendable {
   /// A call that was held up for less is passed on with the time that its client gave it.
   private static let unnoticedNanoseconds: UInt64 = 1_000_000
 
-  /// Where a call goes, and what is sent there.
-  private struct Route {
+  /// Where a call goes, and what is sent there. A class, since a copy of so many references costs more than one allocation.
+  private final class Route {
     let upstream: Routes.Upstream
     let method: MethodDescriptor
     let pool: ConnectionPool
@@ -26,6 +26,15 @@ final class ForwardedCall: @unchecked Sendable {
     let hedging: HedgingPolicy?
     let breaker: CircuitBreaker
     let headers: HeaderBlock
+
+    init(
+      _ upstream: Routes.Upstream, _ method: MethodDescriptor, _ connections: UpstreamConnections.Connections,
+      _ headers: HeaderBlock
+    ) {
+      (self.upstream, self.method, self.headers) = (upstream, method, headers)
+      (pool, retries, breaker) = (connections.pool, connections.retries, connections.breaker)
+      hedging = method.mayBeHedged ? connections.retries.policy.hedging : nil
+    }
   }
 
   private let client: any CallerSide
@@ -121,9 +130,8 @@ final class ForwardedCall: @unchecked Sendable {
       let isCut = known.timeoutNanoseconds.map { timeout != $0 } ?? false
       if connections.retries.policy.hedging != nil { connections.retries.beganHedged() }
       route = Route(
-        upstream: upstream, method: method, pool: connections.pool, retries: connections.retries,
-        hedging: method.mayBeHedged ? connections.retries.policy.hedging : nil, breaker: connections.breaker,
-        headers: headers.forwarded(for: caller, trace).withTimeout(isCut ? timeout : nil))
+        upstream, method, connections,
+        headers.forwarded(for: caller, trace).withTimeout(isCut ? timeout : nil))
       startDeadline(timeout, isTold: known.timeoutNanoseconds != nil)
       makeAttempt()
     }

@@ -29,7 +29,8 @@ struct Routes: Sendable {
     let access: AccessMode
   }
 
-  private struct Method {
+  /// A class, since each call looks one up and a copy has many references.
+  private final class Method: Sendable {
     let descriptor: MethodDescriptor
     let permission: MethodPermission?
     let isInfrastructure: Bool
@@ -38,6 +39,14 @@ struct Routes: Sendable {
     /// Whether the gateway has it too, and answers when `mainstay-service` names no service.
     let isOwn: Bool
     let package: Package?
+
+    init(
+      descriptor: MethodDescriptor, permission: MethodPermission?, isInfrastructure: Bool, allowsGet: Bool,
+      isOwn: Bool, package: Package?
+    ) {
+      (self.descriptor, self.permission, self.package) = (descriptor, permission, package)
+      (self.isInfrastructure, self.allowsGet, self.isOwn) = (isInfrastructure, allowsGet, isOwn)
+    }
   }
 
   /// All that there are, by name.

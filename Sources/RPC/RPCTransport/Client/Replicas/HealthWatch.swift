@@ -29,7 +29,8 @@ final class HealthWatch {
   private let loop: EventLoop
   /// Told what is known.
   private let told: (Health) -> Void
-  private weak var connection: HTTP2Connection?
+  /// Let go of by `stop`; a weak reference would make each use of the connection slower, for every call.
+  private var connection: HTTP2Connection?
   private var way = Way.watch
   private var question: HealthQuestion?
   private var backoff = Backoff()
@@ -53,6 +54,7 @@ final class HealthWatch {
   /// Asks nothing any more.
   func stop() {
     isOver = true
+    connection = nil
     clearTimer()
     question?.letGo()
     question = nil
@@ -138,7 +140,7 @@ final class HealthWatch {
 /// Checks beside a Watch: a server that hangs leaves its Watch open and says nothing.
 private final class HealthPulse {
   private(set) var isBeating = true
-  private let ask: (HealthQuestion) -> Bool
+  private var ask: ((HealthQuestion) -> Bool)?
   private let loop: EventLoop
   private let changed: (Bool) -> Void
   private var question: HealthQuestion?
@@ -149,15 +151,14 @@ private final class HealthPulse {
     changed: @escaping (Bool) -> Void
   ) {
     (self.loop, self.changed) = (loop, changed)
-    ask = { [weak connection] question in
-      connection.map { question.open(.check, service, authority, on: $0) } ?? false
-    }
+    ask = { $0.open(.check, service, authority, on: connection) }
     schedule(HealthWatch.checkInterval) { $0.beat() }
   }
 
   func stop() {
     if let timer { loop.cancel(timer) }
     timer = nil
+    ask = nil
     question?.letGo()
     question = nil
   }
@@ -165,7 +166,7 @@ private final class HealthPulse {
   private func beat() {
     // Any end is a sign of life.
     let question = HealthQuestion(answered: { _ in }) { [weak self] _ in self?.heard(true) }
-    guard ask(question) else { return }
+    guard ask?(question) == true else { return }
     self.question = question
     schedule(HealthWatch.patience) { $0.heard(false) }
   }
