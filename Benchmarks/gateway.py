@@ -135,6 +135,11 @@ def allow_descriptors():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
+def haproxy_connections():
+    """Most that HAProxy takes here."""
+    return (allow_descriptors() - SPARE) // 2
+
+
 def token(folder):
     """A fresh one, good for five minutes."""
     command = [str(BINARIES / "mainstay"), "certs", "token", "--home", f"{folder}/home", "--name", "mei.lin", "--role", "agent"]
@@ -156,7 +161,7 @@ def start_haproxy(servers, backend, log=False):
     both.write_text(pathlib.Path(servers.certificate).read_text() + pathlib.Path(servers.key).read_text())
     both.chmod(0o600)
     config = write(folder, f"haproxy-{port}.cfg", HAPROXY.format(
-        port=port, folder=folder, backend=backend, connections=(allow_descriptors() - SPARE) // 2, log_target="log stdout format raw local0" if log else "",
+        port=port, folder=folder, backend=backend, connections=haproxy_connections(), log_target="log stdout format raw local0" if log else "",
         log="log global\n  option httplog" if log else ""))
     return port, servers.start(["haproxy", "-db", "-f", config], port)
 
@@ -189,14 +194,14 @@ def hold(servers, port, connections, rate, duration, *more):
                    "--duration", duration, *more]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def measure_connections(servers, port, pid):
+def measure_connections(servers, port, pid, connections):
     """KiB for each of many connections, and how calls on some of them fare."""
     before, descriptors = resident_bytes(pid), open_descriptors(pid)
     result = pathlib.Path(servers.folder, f"held-{port}.json")
-    holder = hold(servers, port, HELD - CALLING, 1, "10m")
+    holder = hold(servers, port, connections - CALLING, 1, "10m")
     try:
-        await_connections(pid, descriptors + HELD - CALLING, holder)
-        idle = (resident_bytes(pid) - before) / (HELD - CALLING) / 1024
+        await_connections(pid, descriptors + connections - CALLING, holder)
+        idle = (resident_bytes(pid) - before) / (connections - CALLING) / 1024
         caller = hold(servers, port, CALLING, RATE, f"{SECONDS}s", "--json", str(result))
         most = 0
         while caller.poll() is None:
@@ -206,7 +211,7 @@ def measure_connections(servers, port, pid):
             return {"failure": caller.stderr.read().strip()}
         figures = json.loads(result.read_text())
         latency = figures["latency_microseconds"]
-        return {"idle_kib": idle, "calling_kib": (most - before) / HELD / 1024, "p50": latency["p50"], "p99": latency["p99"],
+        return {"idle_kib": idle, "calling_kib": (most - before) / connections / 1024, "p50": latency["p50"], "p99": latency["p99"],
                 "failed_share": figures["failed_share"]}
     finally:
         holder.send_signal(signal.SIGINT)
@@ -258,7 +263,9 @@ def main():
             turned, turned_logging = (dict(sorted(each.items(), reverse=number % 2)) for each in (proxies, logging))
             rounds.append(measure_round(servers, turned, turned_logging, backend, bodies, options))
             print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
-        held = {name: measure_connections(servers, port, pid) for name, (port, pid) in proxies.items()}
+        # HAProxy wants two descriptors for each: it holds as many as it can.
+        most = {name: min(HELD, haproxy_connections() if name == "haproxy" else HELD) for name in proxies}
+        held = {name: measure_connections(servers, port, pid, most[name]) for name, (port, pid) in proxies.items()}
 
     names = list(proxies)
     print(f"\n{'':<36}" + "".join(f"{name:>12}" for name in names) + f"{'/ haproxy':>12}{'min–max':>14}{'/ nginx':>10}")
@@ -277,7 +284,8 @@ def main():
             print(f"{name:<12}{figures['failure']}")
             continue
         print(f"{name:<12}{figures['idle_kib']:>8.1f} KiB for each idle one, {figures['calling_kib']:.1f} for each under calls; "
-              f"p50 {figures['p50']:,.0f} us, p99 {figures['p99']:,.0f} us, {figures['failed_share']:.1%} of the calls failed")
+              f"p50 {figures['p50']:,.0f} us, p99 {figures['p99']:,.0f} us, {figures['failed_share']:.1%} of the calls failed; "
+              f"{most[name]:,} held")
     print(f"load of the machine: {load_before:.1f} before, {load_average():.1f} after")
     write_figures(options.json, figures=summary, connections=held, load_before=load_before)
     print(f"\nFigures: {options.json}")
