@@ -78,7 +78,9 @@ struct CommandTests {
     #expect(
       unknown.code == 1 && isOneLine(unknown.errors) && unknown.errors.contains("GetCustomer"), "\(unknown.errors)")
     let name = try await system.mainstay(["call", "\(service)/CreateParty", "{\"parti\": {}}"])
-    #expect(name.code == 2 && isOneLine(name.errors) && name.errors.contains("parti: ") && name.errors.contains("no such field"), "\(name.errors)")
+    #expect(
+      name.code == 2 && isOneLine(name.errors) && name.errors.contains("parti: ")
+        && name.errors.contains("no such field"), "\(name.errors)")
     try await system.down()
   }
 
