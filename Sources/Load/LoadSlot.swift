@@ -6,8 +6,6 @@ import RPCTransport
 final class LoadSlot: HTTP2StreamHandler {
   /// Received bytes that the server gets no credit for until there are more.
   private static let heldCredit = 65_536
-  /// CANCEL of HTTP/2.
-  private static let cancelCode: UInt32 = 8
 
   let link: LoadLink
   private unowned let lane: LoadLane
@@ -46,7 +44,7 @@ final class LoadSlot: HTTP2StreamHandler {
     isWaiting = false
     message = "no answer within the deadline"
     lane.settled(self, .deadlineExceeded)
-    stream?.reset(LoadSlot.cancelCode)
+    stream?.reset(HTTP2ErrorCode.cancel)
   }
 
   func received(headers: HeaderBlock, endStream: Bool) {
@@ -93,7 +91,7 @@ final class LoadSlot: HTTP2StreamHandler {
       return .unavailable
     }
     message = "the stream ended with HTTP/2 error \(errorCode) and no status"
-    return errorCode == LoadSlot.cancelCode ? .cancelled : .internal
+    return errorCode == HTTP2ErrorCode.cancel ? .cancelled : .internal
   }
 }
 

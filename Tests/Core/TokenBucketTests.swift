@@ -69,4 +69,12 @@ import Testing
     }
     #expect(table.count == 8)
   }
+
+  @Test func linesBeyondTheAllowanceAreCountedForTheNextOne() {
+    var lines = LineAllowance(burst: 2, secondsPerLine: 10)
+    #expect((0..<4).map { lines.take(at: $0) } == [0, 0, nil, nil])
+    #expect(lines.take(at: 9_000_000_000) == nil)
+    #expect(lines.take(at: 11_000_000_000) == 3)
+    #expect(lines.take(at: 11_000_000_001) == nil)
+  }
 }

@@ -108,6 +108,7 @@ struct WhoAmI: EventServiceHandler {
     var event = Event()
     let caller = context.caller
     event.aggregateID = context.outgoingOptions.metadata.first("traceparent") ?? ""
+    event.eventID = context.outgoingOptions.metadata.first("tracestate") ?? ""
     event.actor =
       "\(caller?.name ?? "-") \((caller?.roles ?? []).sorted().joined(separator: ",")) \(caller?.via ?? "-")"
     if let deadline = context.deadline {

@@ -4,9 +4,6 @@ import RPCTransport
 
 /// One attempt at a forwarded call: a stream to one replica. What comes of it when the call has gone on without it is not heard.
 final class ForwardedAttempt: HTTP2StreamHandler {
-  /// HTTP/2's error code CANCEL.
-  private static let cancelCode: UInt32 = 8
-
   /// The stream; nil before it stands and after it has ended.
   private(set) var stream: HTTP2Stream?
   private var call: ForwardedCall?
@@ -47,7 +44,7 @@ final class ForwardedAttempt: HTTP2StreamHandler {
     call = nil
     let stream = stream
     self.stream = nil
-    stream?.reset(ForwardedAttempt.cancelCode)
+    stream?.reset(HTTP2ErrorCode.cancel)
   }
 
   func received(headers: HeaderBlock, endStream: Bool) {

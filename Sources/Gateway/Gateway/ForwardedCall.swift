@@ -11,8 +11,6 @@ import ServiceRuntime
 final class ForwardedCall: @unchecked Sendable {
   /// Connections that a call tries which close before it has begun.
   private static let maximumConnectionsTried = 5
-  /// HTTP/2's error code REFUSED_STREAM.
-  private static let refusedCode: UInt32 = 7
   /// A call that was held up for less is passed on with the time that its client gave it.
   private static let unnoticedNanoseconds: UInt64 = 1_000_000
 
@@ -131,7 +129,7 @@ final class ForwardedCall: @unchecked Sendable {
       if connections.retries.policy.hedging != nil { connections.retries.beganHedged() }
       route = Route(
         upstream, method, connections,
-        headers.forwarded(for: caller, trace).withTimeout(isCut ? timeout : nil))
+        headers.forwarded(for: caller, trace, isContinued: known.trace != nil).withTimeout(isCut ? timeout : nil))
       startDeadline(timeout, isTold: known.timeoutNanoseconds != nil)
       makeAttempt()
     }
@@ -336,11 +334,12 @@ final class ForwardedCall: @unchecked Sendable {
     let method = route?.method ?? refused
     loop.metrics.ended(
       method, code, nanoseconds: now &- began, sentBytes: sentBytes, receivedBytes: receivedBytes)
-    share.observers.ended(
+    share.observers.ended(method, code, nanoseconds: now &- began) {
       CallRecord(
         trace: trace, method: method, code: code, nanoseconds: now &- began, caller: caller, wire: client.wire,
         upstream: route?.upstream.name, attempts: route == nil ? 0 : attempts, requestBytes: receivedBytes,
-        responseBytes: sentBytes))
+        responseBytes: sentBytes)
+    }
     began = 0
     admission?.over(code, at: now, turn: loop.lastTurnNanoseconds)
     admission = nil
@@ -449,7 +448,7 @@ extension ForwardedCall {
   func serverClosed(_ stream: HTTP2Stream, errorCode: UInt32, from sender: ForwardedAttempt) {
     guard !isOver else { return }
     if hedge != nil { return leave(sender, .unavailable) }
-    let isUnbegun = stream.wasNotSent || errorCode == ForwardedCall.refusedCode
+    let isUnbegun = stream.wasNotSent || errorCode == HTTP2ErrorCode.refusedStream
     if isUnbegun, repeatUnbegun(hasLeft: !stream.wasNotSent) { return }
     if stream.abortReason != nil, retry(after: .lost) { return }
     end(

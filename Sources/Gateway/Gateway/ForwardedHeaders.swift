@@ -55,8 +55,10 @@ extension HeaderBlock {
   }
 
   /// The headers for the service: who calls, by the gateway's word and nobody else's, and where the call belongs.
-  func forwarded(for caller: Caller?, _ trace: TraceContext) -> HeaderBlock {
+  /// What vendors have added belongs to the trace that the client named: with a new one it is left out.
+  func forwarded(for caller: Caller?, _ trace: TraceContext, isContinued: Bool) -> HeaderBlock {
     var headers = without(prefix: "mainstay-caller").without(prefix: TraceContext.headerName)
+    if !isContinued { headers = headers.without(prefix: "tracestate") }
     trace.withHeader { headers.append(once: TraceContext.headerName, $0) }
     if let caller {
       headers.append(CallerMetadata.name, caller.name)

@@ -49,7 +49,7 @@ final class GatewayShare: @unchecked Sendable {
       ForwardedCall($0, peer: peer, share: self)
     } refused: {
       noteRefusal($1, peer: peer, $0)
-      refused($0, $1, known, wire: "connect")
+      refused($0, $1, known, identity.caller)
     }
     if let handler {
       stream.handler = handler
@@ -70,13 +70,14 @@ final class GatewayShare: @unchecked Sendable {
     identification.refusals.note(error, peer: peer, method: method.map { String($0.path.dropFirst()) })
   }
 
-  /// A call was refused before it began.
-  func refused(_ method: MethodDescriptor?, _ error: RPCError, _ headers: CallHeaders, wire: StaticString) {
+  /// A call of the Connect protocol was refused before it began.
+  private func refused(_ method: MethodDescriptor?, _ error: RPCError, _ headers: CallHeaders, _ caller: Caller?) {
     loop.metrics.began(method)
     loop.metrics.ended(method, error.code, nanoseconds: 0, sentBytes: 0, receivedBytes: 0)
-    observers.ended(
+    observers.ended(method, error.code, nanoseconds: 0) {
       CallRecord(
-        trace: trace(continuing: headers.trace), method: method, code: error.code, nanoseconds: 0, caller: nil,
-        wire: wire, upstream: nil, attempts: 0, requestBytes: 0, responseBytes: 0))
+        trace: trace(continuing: headers.trace), method: method, code: error.code, nanoseconds: 0, caller: caller,
+        wire: "connect", upstream: nil, attempts: 0, requestBytes: 0, responseBytes: 0)
+    }
   }
 }

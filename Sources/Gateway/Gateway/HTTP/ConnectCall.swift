@@ -174,6 +174,6 @@ final class ConnectCall: HTTP2StreamHandler, CallerSide {
     stream.finish()
     let call = call
     self.call = nil
-    call?.closed(errorCode: WebCalls.cancelCode)
+    call?.closed(errorCode: HTTP2ErrorCode.cancel)
   }
 }

@@ -73,9 +73,9 @@ final class GRPCWebCall: HTTP2StreamHandler, CallerSide {
 
   private func refuse() {
     guard !stream.isFinished else { return }
-    guard !hasResponded else { return stream.reset(WebCalls.cancelCode) }
+    guard !hasResponded else { return stream.reset(HTTP2ErrorCode.cancel) }
     let error = RPCError(.invalidArgument, "the body is not base64, as application/grpc-web-text is")
-    call?.closed(errorCode: WebCalls.cancelCode)
+    call?.closed(errorCode: HTTP2ErrorCode.cancel)
     call = nil
     respond(error.responseHeaders, endStream: true)
   }

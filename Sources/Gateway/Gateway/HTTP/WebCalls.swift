@@ -6,9 +6,6 @@ import ServiceRuntime
 
 /// Calls in other protocols than gRPC on the same port: Connect's unary calls and gRPC-Web.
 struct WebCalls: Sendable {
-  /// HTTP/2's error code CANCEL.
-  static let cancelCode: UInt32 = 8
-
   let cors: CORS
   let transcoder: JSONTranscoder
   /// Bytes of a message that is gathered to be translated.

@@ -43,7 +43,7 @@ final class AccessLog: Sendable {
     /// The second of the last line, as text.
     var second: Int64 = .min
     var secondText = ""
-    var callers: [String: String] = [:]
+    var callers: [String: (roles: Set<String>, text: String)] = [:]
   }
 
   private let path: String
@@ -149,7 +149,7 @@ final class AccessLog: Sendable {
 
   /// A service by its name, a person by role and number; in quotes.
   private func name(_ caller: Caller, _ state: inout State) -> String {
-    if let known = state.callers[caller.name] { return known }
+    if let known = state.callers[caller.name], known.roles == caller.roles { return known.text }
     let name: String
     if caller.roles.contains(serviceRole) {
       name = caller.name
@@ -159,7 +159,7 @@ final class AccessLog: Sendable {
     }
     if state.callers.count >= AccessLog.rememberedCallers { state.callers = [:] }
     let quoted = jsonString(name)
-    state.callers[caller.name] = quoted
+    state.callers[caller.name] = (caller.roles, quoted)
     return quoted
   }
 

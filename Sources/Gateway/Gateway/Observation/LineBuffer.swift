@@ -3,10 +3,15 @@ import RPCCore
 
 /// Text that is gathered to be written in one go: no string is made of its parts.
 struct LineBuffer {
+  /// Written bytes that are kept before the others are moved up: moving costs more than keeping.
+  private static let keptBytes = 65_536
+
   private var bytes: [UInt8] = []
+  /// How many of them have been written.
+  private var written = 0
 
   /// Bytes that wait.
-  var count: Int { bytes.count }
+  var count: Int { bytes.count - written }
 
   mutating func add(_ text: StaticString) {
     bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -36,14 +41,20 @@ struct LineBuffer {
     }
   }
 
-  /// Writes the first bytes and forgets those that were taken. As write(2): how many, or -1.
+  /// Writes the first bytes that wait. As write(2): how many were taken, or -1.
   mutating func write(to descriptor: Int32, atMost most: Int) -> Int {
-    let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, min(most, $0.count)) }
-    if written >= bytes.count {
-      bytes.removeAll(keepingCapacity: true)
-    } else if written > 0 {
-      bytes.removeFirst(written)
+    let taken = bytes.withUnsafeBytes { all in
+      let waiting = all[written...]
+      return Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: waiting).baseAddress, min(most, waiting.count))
     }
-    return written
+    written += max(0, taken)
+    if written == bytes.count {
+      bytes.removeAll(keepingCapacity: true)
+      written = 0
+    } else if written >= LineBuffer.keptBytes {
+      bytes.removeFirst(written)
+      written = 0
+    }
+    return taken
   }
 }

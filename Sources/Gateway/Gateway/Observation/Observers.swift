@@ -1,4 +1,5 @@
 import Logging
+import RPCCore
 import RPCTransport
 
 /// Who hears of each call that has ended, beside the metrics.
@@ -8,10 +9,16 @@ struct Observers: Sendable {
   /// Nil if no call is called slow.
   var slowCalls: SlowCallLog?
 
-  func ended(_ call: CallRecord) {
-    accessLog?.record(call)
-    slowCalls?.ended(call.method, call.code, nanoseconds: call.nanoseconds) {
-      ["trace_id": .string(call.trace.traceID), "upstream": "\(call.upstream ?? "-")", "attempts": "\(call.attempts)"]
+  /// `record` is asked for only where somebody wants to know more.
+  func ended(
+    _ method: MethodDescriptor?, _ code: StatusCode, nanoseconds: UInt64, _ record: () -> CallRecord
+  ) {
+    accessLog?.record(record())
+    slowCalls?.ended(method, code, nanoseconds: nanoseconds) {
+      let call = record()
+      return [
+        "trace_id": .string(call.trace.traceID), "upstream": "\(call.upstream ?? "-")", "attempts": "\(call.attempts)",
+      ]
     }
   }
 }

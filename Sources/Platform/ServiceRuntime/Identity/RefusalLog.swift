@@ -7,29 +7,14 @@ import Synchronization
 /// Counts and logs what is refused for who asks. All are counted; of each reason so few lines are written that who tries again and
 /// again fills no disk, and the next line says how many were left out. Nothing of a token comes here.
 public final class RefusalLog: Sendable {
-  /// Lines of one reason at once, and the time that one more takes.
-  private static let burst = 20.0
-  private static let secondsPerLine = 10.0
-
   private struct Account {
     var count = 0
-    var unlogged = 0
-    var lines = RefusalLog.burst
-    var last: UInt64 = 0
+    /// Of one reason twenty lines at once, and one more in ten seconds.
+    var lines = LineAllowance(burst: 20, secondsPerLine: 10)
 
-    /// Whether one more line may be written, and how many were not since the last one.
     mutating func add(at now: UInt64) -> Int? {
       count += 1
-      let seconds = Double(now > last ? now - last : 0) / 1e9
-      last = now
-      lines = min(RefusalLog.burst, lines + seconds / RefusalLog.secondsPerLine)
-      guard lines >= 1 else {
-        unlogged += 1
-        return nil
-      }
-      lines -= 1
-      defer { unlogged = 0 }
-      return unlogged
+      return lines.take(at: now)
     }
   }
 

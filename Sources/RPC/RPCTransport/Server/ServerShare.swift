@@ -7,8 +7,6 @@ import Synchronization
 ///
 /// Unchecked Sendable: `connections` is touched on the loop only; the count is atomic.
 final class ServerShare: @unchecked Sendable {
-  /// HTTP/2's error code for a peer that does too much.
-  private static let enhanceYourCalm: UInt32 = 11
 
   let loop: EventLoop
   private let certificates: TLSCertificates
@@ -117,7 +115,7 @@ extension ServerShare: SocketConnectionOwner {
   func connection(_ connection: SocketConnection, opened stream: HTTP2Stream) -> (any HTTP2StreamHandler)? {
     if let callRate, connection.calls.take(callRate, at: loop.now) != nil {
       // gRPC takes this code for RESOURCE_EXHAUSTED, and REFUSED_STREAM for a reason to try again at once.
-      stream.reset(ServerShare.enhanceYourCalm)
+      stream.reset(HTTP2ErrorCode.enhanceYourCalm)
       return nil
     }
     return acceptor.accept(stream, peer: connection.peer, loop: loop)

@@ -6,19 +6,11 @@ import Synchronization
 /// Tells the log of unary calls that took long, so that an operator sees what was slow without an eye on every call. Calls that
 /// stream may live as long as they like.
 public final class SlowCallLog: Sendable {
-  /// Lines a minute; of more it says how many there were.
-  private static let linesPerMinute = 60
-  private static let minute: UInt64 = 60_000_000_000
-
-  private struct State {
-    var began: UInt64 = 0
-    var lines = 0
-  }
-
   private let logger: Logger
   private let nanoseconds: UInt64
   private let clock: any Clock
-  private let state = Mutex(State())
+  /// Sixty at once, and one more a second; the next line says how many were left out.
+  private let lines = Mutex(LineAllowance(burst: 60, secondsPerLine: 1))
 
   /// A log of calls that take at least so many milliseconds; nil for 0, which means none.
   public init?(milliseconds: Int, logger: Logger, clock: some Clock) {
@@ -38,21 +30,12 @@ public final class SlowCallLog: Sendable {
 
   private func report(_ method: MethodDescriptor, _ code: StatusCode, _ taken: UInt64, _ more: Logger.Metadata) {
     let now = clock.monotonicNanoseconds()
-    let (isTold, left) = state.withLock { state -> (Bool, Int) in
-      var left = 0
-      if now &- state.began >= SlowCallLog.minute {
-        left = max(0, state.lines - SlowCallLog.linesPerMinute)
-        state = State(began: now)
-      }
-      state.lines += 1
-      return (state.lines <= SlowCallLog.linesPerMinute, left)
-    }
-    if left > 0 { logger.warning("more slow calls than are told", metadata: ["count": "\(left)"]) }
-    guard isTold else { return }
+    guard let untold = lines.withLock({ $0.take(at: now) }) else { return }
     var metadata = more
     metadata["method"] = .string(String(method.path.dropFirst()))
     metadata["code"] = .string(code.description)
     metadata["milliseconds"] = "\(taken / 1_000_000)"
+    if untold > 0 { metadata["not_logged_before"] = "\(untold)" }
     logger.warning("slow call", metadata: metadata)
   }
 }
